@@ -1,0 +1,55 @@
+"""Frozen records that everything else is said in. Standard library and attrs only."""
+
+from navcore.domain.device import DeviceKind
+from navcore.domain.event import BatchMeasured, Event, Notice, RunFinished, RunStarted, StepFinished, StepStarted
+from navcore.domain.package_status import PackageStatus, SampleSummary
+from navcore.domain.request import OptimizationProfile, Request, Tolerance
+from navcore.domain.result import (
+    Agreement,
+    Artifact,
+    BuildResult,
+    Choice,
+    Failure,
+    FileHash,
+    Measurement,
+    Omission,
+    OutputAgreement,
+    Ratio,
+    Status,
+    TrialResult,
+)
+from navcore.domain.route import Route
+from navcore.domain.signature import Dimension, Names, Signature, TensorSpec
+
+__all__ = [
+    "Agreement",
+    "Artifact",
+    "BatchMeasured",
+    "BuildResult",
+    "Choice",
+    "DeviceKind",
+    "Dimension",
+    "Event",
+    "Failure",
+    "FileHash",
+    "Measurement",
+    "Names",
+    "Notice",
+    "Omission",
+    "OptimizationProfile",
+    "OutputAgreement",
+    "PackageStatus",
+    "Ratio",
+    "Request",
+    "Route",
+    "RunFinished",
+    "RunStarted",
+    "SampleSummary",
+    "Signature",
+    "Status",
+    "StepFinished",
+    "StepStarted",
+    "TensorSpec",
+    "Tolerance",
+    "TrialResult",
+]

@@ -1,0 +1,54 @@
+"""Everything that a run found, as it is written to `package.json`."""
+
+from __future__ import annotations
+
+import attrs
+
+from navcore.domain.request import Request
+from navcore.domain.result import BuildResult, Choice, Omission, TrialResult
+from navcore.domain.signature import Signature
+from navcore.formats import Format
+
+__all__ = ["PackageStatus", "SampleSummary"]
+
+
+@attrs.frozen
+class SampleSummary:
+    """One compared sample: input shapes by name, and its batch size if it has one."""
+
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    batch_size: int | None
+
+
+@attrs.frozen(kw_only=True)
+class PackageStatus:
+    """Results of a run, without the model itself.
+
+    Attributes:
+        title: What was optimised, for people.
+        created: Start of the run, ISO 8601 in UTC.
+        source: Format of the user's model.
+        signature: Its inputs and outputs.
+        environment: Facts about machine and versions, sorted by name.
+        request: What was asked for.
+        samples: What was compared.
+        builds, trials: Every result, in the order of the plan.
+        omissions: What the plan left out.
+        choices: What the default strategies picked.
+        notices: What the user was told.
+        duration_s: Wall time of the run.
+    """
+
+    title: str
+    created: str
+    source: Format
+    signature: Signature
+    environment: tuple[tuple[str, str], ...]
+    request: Request
+    samples: tuple[SampleSummary, ...]
+    builds: tuple[BuildResult, ...]
+    trials: tuple[TrialResult, ...]
+    omissions: tuple[Omission, ...]
+    choices: tuple[Choice, ...]
+    notices: tuple[str, ...]
+    duration_s: float

@@ -1,0 +1,97 @@
+"""What the user asked for."""
+
+from __future__ import annotations
+
+import attrs
+
+from navcore.domain.device import DeviceKind
+from navcore.domain.signature import Names
+from navcore.formats import Format
+
+__all__ = ["OptimizationProfile", "Request", "Tolerance"]
+
+_at_least_one = attrs.validators.optional(attrs.validators.ge(1))
+
+
+@attrs.frozen
+class Tolerance:
+    """An element agrees where |got - expected| <= atol + rtol * |expected|."""
+
+    atol: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    rtol: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+
+
+def _check_trials(instance: OptimizationProfile, _attribute: object, _value: int) -> None:
+    if instance.min_trials > instance.max_trials:
+        raise ValueError(f"min_trials={instance.min_trials} is above max_trials={instance.max_trials}")
+
+
+def _sizes(values: object) -> tuple[int, ...] | None:
+    return None if values is None else tuple(sorted(set(values)))  # type: ignore[call-overload, no-any-return]  # any iterable of int
+
+
+def _check_sizes(_instance: object, _attribute: object, value: tuple[int, ...] | None) -> None:
+    if value is not None and (not value or min(value) < 1):
+        raise ValueError(f"batch_sizes={value!r}: give at least one size, each 1 or more")
+
+
+@attrs.frozen(kw_only=True)
+class OptimizationProfile:
+    """How candidates are measured.
+
+    Attributes:
+        max_batch_size: Largest batch size tried; batch sizes double from 1 up to it. Wins over batch_sizes.
+        batch_sizes: Exactly these batch sizes. With neither, sizes double until throughput stops growing.
+        window_size: Most calls in one timed block; a block also ends once it has run for 50 ms.
+        stability_percentage: Rounds stop early once the 95 % interval of every candidate's median block is
+            within this many percent of it.
+        stabilization_windows: Fewest rounds before that rule is asked.
+        min_trials, max_trials: Fewest and most rounds. A candidate that stays noisy is kept, with its interval.
+        throughput_cutoff_threshold: Relative gain under which a larger batch counts as saturated; None: never.
+        throughput_backoff_limit: Saturated batch sizes that are tried before a candidate's sweep ends.
+        dataloader: Its first sample is the one that is timed, in place of the main dataloader's first.
+    """
+
+    max_batch_size: int | None = attrs.field(default=None, validator=_at_least_one)
+    batch_sizes: tuple[int, ...] | None = attrs.field(default=None, converter=_sizes, validator=_check_sizes)
+    window_size: int = attrs.field(default=25, validator=attrs.validators.ge(1))
+    stability_percentage: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    stabilization_windows: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    min_trials: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    max_trials: int = attrs.field(default=10, validator=[attrs.validators.ge(1), _check_trials])
+    throughput_cutoff_threshold: float | None = attrs.field(
+        default=0.05, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
+    throughput_backoff_limit: int = attrs.field(default=2, validator=attrs.validators.ge(0))
+    dataloader: object = attrs.field(default=None, eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """The options of one run, checked.
+
+    Attributes:
+        target_formats: Formats to try besides the source; None: every one that can be reached.
+        runners: Runners to try; None: all that fit the device.
+        device: Device to run on.
+        batching: Whether the first axis of the inputs is a batch.
+        sample_count: Most samples taken from the dataloader.
+        max_hops: Most edges in a route.
+        profile: How candidates are measured.
+        tolerance: One for all outputs, or (output name, tolerance) pairs; None: defaults by precision.
+        precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
+        names: Names for inputs and outputs.
+        seed: Of the order in which candidates are measured, and of the bootstrap.
+    """
+
+    target_formats: tuple[Format, ...] | None = None
+    runners: tuple[str, ...] | None = None
+    device: DeviceKind = DeviceKind.CPU
+    batching: bool = True
+    sample_count: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    max_hops: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    profile: OptimizationProfile = attrs.field(factory=OptimizationProfile)
+    tolerance: Tolerance | tuple[tuple[str, Tolerance], ...] | None = None
+    precision: str | None = None
+    names: Names = attrs.field(factory=Names)
+    seed: int = 0

@@ -1,0 +1,258 @@
+"""What the steps of a run found. A failed step is one of these values, never an exception."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from navcore.domain.signature import Signature
+from navcore.formats import Format
+
+__all__ = [
+    "Agreement",
+    "Artifact",
+    "BuildResult",
+    "Choice",
+    "Failure",
+    "FileHash",
+    "Measurement",
+    "Omission",
+    "OutputAgreement",
+    "Ratio",
+    "Status",
+    "TrialResult",
+]
+
+
+class Status(str, Enum):
+    """How a step ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@attrs.frozen
+class Failure:
+    """Why a step did not give what it should.
+
+    Attributes:
+        kind: `exception`, `no-artifact`, `signature`, `disagrees`, `verify`, `measure` or `parent`.
+        reason: One sentence, with the culprit where the tool names it.
+        fix: What the user can do about it; empty where nothing is known.
+        log: Path of the full log relative to the workspace; empty where there is none.
+    """
+
+    kind: str
+    reason: str
+    fix: str = ""
+    log: str = ""
+
+
+@attrs.frozen
+class Omission:
+    """Something that the plan left out, and why.
+
+    Attributes:
+        subject: Name of the tool or route.
+        reason: One sentence.
+        fix: What would bring it in; empty where the user asked for the omission.
+    """
+
+    subject: str
+    reason: str
+    fix: str = ""
+
+
+@attrs.frozen
+class FileHash:
+    """One file of an artifact: its path relative to the workspace, its content's SHA-256 and its size."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@attrs.frozen
+class Artifact:
+    """A built model.
+
+    Attributes:
+        format: Format that it is held in.
+        path: Main file or folder, relative to the workspace, with `/`.
+        signature: Its inputs and outputs.
+        files: Every file that belongs to it, sorted by path.
+    """
+
+    format: Format
+    path: str
+    signature: Signature
+    files: tuple[FileHash, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all files together."""
+        return sum(file.size_bytes for file in self.files)
+
+
+@attrs.frozen
+class BuildResult:
+    """What one edge gave.
+
+    Attributes:
+        route: Id of the route that ends with this edge.
+        tool: Name of the edge.
+        status: SKIPPED where the parent is missing.
+        duration_s: Wall time of the edge.
+        artifact: Present if and only if the status is OK.
+        failure: Present if and only if the status is not OK.
+    """
+
+    route: str
+    tool: str
+    status: Status
+    duration_s: float
+    artifact: Artifact | None = None
+    failure: Failure | None = None
+
+
+@attrs.frozen
+class OutputAgreement:
+    """How far one output is from the reference, worst over all samples.
+
+    Attributes:
+        name: Name of the output.
+        max_abs, mean_abs: Absolute error; over the finite elements.
+        max_rel: Largest absolute error over the largest finite absolute value of the reference in the same sample.
+        cosine: Smallest cosine similarity; 1.0 where both are zero.
+        snr_db: Smallest signal-to-noise ratio in dB; infinite where there is no error.
+        equal_rate: Share of elements that are equal, exactly.
+        within: Whether every element of every sample is within tolerance.
+    """
+
+    name: str
+    max_abs: float
+    mean_abs: float
+    max_rel: float
+    cosine: float
+    snr_db: float
+    equal_rate: float
+    within: bool
+
+
+@attrs.frozen
+class Agreement:
+    """Does a trial compute what the source computes?
+
+    Attributes:
+        outputs: One entry per output, in the order of the signature.
+        samples: Number of samples compared.
+        batch_sizes: Batch sizes among them, ascending; empty where the model has no batch axis.
+        disagreement: First output outside the tolerance, with place, size and sample; empty where all agree.
+    """
+
+    outputs: tuple[OutputAgreement, ...]
+    samples: int
+    batch_sizes: tuple[int, ...]
+    disagreement: str = ""
+
+    @property
+    def within(self) -> bool:
+        """Whether everything compared is within tolerance."""
+        return not self.disagreement
+
+
+@attrs.frozen
+class Ratio:
+    """Speed against the source: above 1 is faster.
+
+    Attributes:
+        value: Median over rounds of source time / candidate time, both measured in the same round.
+        low, high: 95 % bootstrap interval of that median.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@attrs.frozen
+class Measurement:
+    """Speed at one batch size.
+
+    Attributes:
+        batch_size: Size of the batch axis; None where the model has none.
+        mean_ms, std_ms, p50_ms, p90_ms, p95_ms, p99_ms: Latency of one call, over all timed calls.
+        throughput: Inferences per second: batch size (or 1) divided by the median block's time per call.
+        noise: Relative half-width of the 95 % interval of the median block.
+        calls: Timed calls.
+        blocks_ms: Time per call of each block, in the order of the rounds; candidates share the rounds.
+        ratio: Paired speed against the source; None for the source, or where it was not measured beside it.
+    """
+
+    batch_size: int | None
+    mean_ms: float
+    std_ms: float
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    throughput: float
+    noise: float
+    calls: int
+    blocks_ms: tuple[float, ...]
+    ratio: Ratio | None = None
+
+
+@attrs.frozen
+class TrialResult:
+    """What one artifact on one runner gave.
+
+    Attributes:
+        route: Id of the artifact's route.
+        format: Its format.
+        runner: Name of the runner.
+        hops: Number of edges behind the artifact; 0 is the source.
+        status: OK where it agrees, was measured, and passed the user's verification if there was one.
+        agreement: Absent where the trial failed before it could be compared.
+        measurements: By ascending batch size; what was measured before a failure stays.
+        load_s: Time to open the artifact, first call excluded.
+        first_call_s: Time of the first call, compilation included.
+        verified: What the user's verify_func said; None where it was not asked.
+        failure: Present if and only if the status is not OK.
+        notes: Sentences about the trial, for example why its batch sweep ended.
+    """
+
+    route: str
+    format: Format
+    runner: str
+    hops: int
+    status: Status
+    agreement: Agreement | None = None
+    measurements: tuple[Measurement, ...] = ()
+    load_s: float | None = None
+    first_call_s: float | None = None
+    verified: bool | None = None
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Choice:
+    """What a strategy picked.
+
+    Attributes:
+        strategy: Name of the strategy that decided.
+        trial: The trial that it picked.
+        measurement: The measurement at which the trial is best under the strategy.
+        reason: One sentence: first on score, or in a tie and simpler.
+    """
+
+    strategy: str
+    trial: TrialResult
+    measurement: Measurement
+    reason: str

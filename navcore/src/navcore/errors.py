@@ -1,0 +1,111 @@
+"""Every error that navcore raises on purpose.
+
+    NavError
+    ├ UsageError                 the call is wrong: an argument, an option, an environment
+    │ ├ UnknownNameError         a runner, format, strategy or option that does not exist
+    │ ├ DataloaderError          samples that are missing, or do not fit the model
+    │ ├ UnrecognisedModelError   no installed plugin knows the model, or two claim it
+    │ ├ ModelFileError           a model file that cannot be read
+    │ └ WorkspaceError           a folder that is not ours, or cannot be written or read
+    ├ PluginError                a plugin broke its contract while it was needed
+    ├ OutputMismatchError        outputs cannot be compared: names differ
+    └ NoRuntimeError             nothing in the package satisfies the strategies
+
+A step that fails during a run is not an error but a `navcore.domain.Failure` in the report.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "DataloaderError",
+    "ModelFileError",
+    "NavError",
+    "NoRuntimeError",
+    "OutputMismatchError",
+    "PluginError",
+    "UnknownNameError",
+    "UnrecognisedModelError",
+    "UsageError",
+    "WorkspaceError",
+    "nearest",
+]
+
+
+class NavError(Exception):
+    """An error with its cause and its fix.
+
+    Args:
+        cause: What is wrong, with the value and who gave it.
+        fix: A command or an argument to type.
+    """
+
+    def __init__(self, cause: str, fix: str) -> None:
+        super().__init__(cause, fix)
+        self.cause = cause
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.cause}\n  fix: {self.fix}"
+
+
+class UsageError(NavError, ValueError):
+    """The call is wrong; nothing was run."""
+
+
+class UnknownNameError(UsageError):
+    """A name that nothing answers to.
+
+    Args:
+        kind: What was looked up, for example `"runner"`.
+        name: The name as given.
+        known: Every name that would have been accepted.
+        hint: What to do if the name is spelled right; the nearest known name comes before it.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str) -> None:
+        alternatives = tuple(sorted(known))
+        listing = ", ".join(alternatives) or "none"
+        near = nearest(name, alternatives)
+        fix = f"did you mean {near!r}? Otherwise {hint}" if near else hint
+        super().__init__(f"no {kind} named {name!r}; known: {listing}", fix)
+        self.kind = kind
+        self.name = name
+        self.known = alternatives
+
+
+class DataloaderError(UsageError):
+    """The dataloader gives no samples, or samples that the model cannot take."""
+
+
+class UnrecognisedModelError(UsageError):
+    """No installed plugin knows the model, or more than one claims it."""
+
+
+class ModelFileError(UsageError):
+    """A model file is missing, truncated or not what its name says."""
+
+
+class WorkspaceError(UsageError):
+    """A folder is not a workspace, or cannot be read or written."""
+
+
+class PluginError(NavError):
+    """A plugin broke its contract at a moment when the run cannot go on without it."""
+
+
+class OutputMismatchError(NavError):
+    """Two sets of outputs have different names and cannot be compared."""
+
+
+class NoRuntimeError(NavError):
+    """Nothing in the package works, or nothing satisfies the strategies."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest in spelling, ignoring case, or None."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None

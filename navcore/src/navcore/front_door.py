@@ -1,0 +1,49 @@
+"""Names on `navcore` that plugins lend: `nav.torch` is there once nav-torch is installed, and loads on first use."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from navcore.errors import nearest
+from navcore.known import FRONT_DOOR
+
+__all__ = ["GROUP", "lend", "lent_names"]
+
+GROUP = "navcore.names"
+"""Entry-point group; the entry point's name is the name on `navcore`."""
+
+
+def lent_names() -> tuple[str, ...]:
+    """Return every name that an installed plugin lends, sorted."""
+    return tuple(sorted({entry_point.name for entry_point in entry_points(group=GROUP)}))
+
+
+def lend(name: str) -> Any:
+    """Return the object that a plugin lends under a name, importing only that plugin.
+
+    Raises:
+        AttributeError: No installed plugin lends it, two lend different things, or its import failed.
+    """
+    offers = {entry_point.value: entry_point for entry_point in entry_points(group=GROUP, name=name)}
+    if len(offers) > 1:
+        raise AttributeError(f"navcore.{name} is lent by two plugins: {_list(offers)}; uninstall one of them")
+    if not offers:
+        raise AttributeError(_missing(name))
+    (entry_point,) = offers.values()
+    try:
+        return entry_point.load()
+    except ImportError as error:
+        raise AttributeError(f"navcore.{name} is lent by {entry_point.value}, which cannot be imported: {error}") from error
+
+
+def _list(offers: dict[str, EntryPoint]) -> str:
+    return " and ".join(sorted(offers))
+
+
+def _missing(name: str) -> str:
+    if name in FRONT_DOOR:
+        return f"navcore.{name} comes with {FRONT_DOOR[name]}; to install it: pip install {FRONT_DOOR[name]}"
+    near = nearest(name, (*lent_names(), *FRONT_DOOR))
+    advice = f"; did you mean {near!r}?" if near else ""
+    return f"module 'navcore' has no attribute {name!r}{advice}"

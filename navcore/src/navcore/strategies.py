@@ -1,0 +1,112 @@
+"""The built-in strategies, registered through the hooks like anyone's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+
+from navcore.contracts import Strategy
+from navcore.domain import Measurement, TrialResult
+from navcore.hookspecs import hookimpl
+
+__all__ = [
+    "MaxThroughputAndMinLatencyStrategy",
+    "MaxThroughputStrategy",
+    "MaxThroughputWithLatencyBudgetStrategy",
+    "MinLatencyStrategy",
+    "SelectedRuntimeStrategy",
+]
+
+
+def _fastest_call(trial: TrialResult) -> Measurement:
+    return min(trial.measurements, key=lambda measurement: measurement.p50_ms)
+
+
+def _most_throughput(trial: TrialResult) -> Measurement:
+    return max(trial.measurements, key=lambda measurement: measurement.throughput)
+
+
+@attrs.frozen(kw_only=True)
+class MinLatencyStrategy(Strategy):
+    """The shortest median latency of one call, over all batch sizes."""
+
+    name: str = "min-latency"
+
+    def score(self, trial: TrialResult) -> float | None:
+        return -math.log(_fastest_call(trial).p50_ms) if trial.measurements else None
+
+    def best(self, trial: TrialResult) -> Measurement:
+        return _fastest_call(trial)
+
+
+@attrs.frozen(kw_only=True)
+class MaxThroughputStrategy(Strategy):
+    """The most inferences per second, over all batch sizes."""
+
+    name: str = "max-throughput"
+
+    def score(self, trial: TrialResult) -> float | None:
+        return math.log(_most_throughput(trial).throughput) if trial.measurements else None
+
+
+@attrs.frozen(kw_only=True)
+class MaxThroughputWithLatencyBudgetStrategy(Strategy):
+    """The most inferences per second among batch sizes whose median latency is within the budget.
+
+    Attributes:
+        latency_budget: In milliseconds.
+    """
+
+    name: str = "max-throughput-with-latency-budget"
+    latency_budget: float = attrs.field(kw_only=False, validator=attrs.validators.gt(0))
+
+    def score(self, trial: TrialResult) -> float | None:
+        within = self._within(trial)
+        return math.log(max(measurement.throughput for measurement in within)) if within else None
+
+    def best(self, trial: TrialResult) -> Measurement:
+        return max(self._within(trial), key=lambda measurement: measurement.throughput)
+
+    def _within(self, trial: TrialResult) -> list[Measurement]:
+        return [measurement for measurement in trial.measurements if measurement.p50_ms <= self.latency_budget]
+
+
+@attrs.frozen(kw_only=True)
+class MaxThroughputAndMinLatencyStrategy(Strategy):
+    """Best at both, or else the best compromise: the highest ratio of best throughput to best latency.
+
+    A trial that has both the most throughput and the shortest latency always wins. Where no trial has both, a
+    doubling of throughput weighs as much as a halving of latency.
+    """
+
+    name: str = "max-throughput-and-min-latency"
+
+    def score(self, trial: TrialResult) -> float | None:
+        if not trial.measurements:
+            return None
+        return math.log(_most_throughput(trial).throughput) - math.log(_fastest_call(trial).p50_ms)
+
+
+@attrs.frozen(kw_only=True)
+class SelectedRuntimeStrategy(Strategy):
+    """Exactly this artifact on this runner.
+
+    Attributes:
+        model_key: Id of the route, for example `onnx/openvino-ir`.
+        runner_name: Name of the runner.
+    """
+
+    name: str = "selected-runtime"
+    model_key: str = attrs.field(kw_only=False)
+    runner_name: str = attrs.field(kw_only=False)
+
+    def score(self, trial: TrialResult) -> float | None:
+        selected = (trial.route, trial.runner) == (self.model_key, self.runner_name)
+        return 0.0 if selected and trial.measurements else None
+
+
+@hookimpl
+def nav_strategies() -> Iterable[Strategy]:
+    return MaxThroughputAndMinLatencyStrategy(), MaxThroughputStrategy(), MinLatencyStrategy()
