@@ -4,12 +4,18 @@
     package = nav.optimize(model, dataloader=[batch, ...])
     with package.get_runner(strategy=nav.MinLatencyStrategy()) as runner:
         outputs = runner.infer({"input__0": array})
+
+Names that plugins lend, such as `nav.torch`, are found on first use; `dir(navcore)` lists them.
 """
 
+from navcore import errors, python
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
 from navcore.formats import Format
 from navcore.front_door import lend as __getattr__
+from navcore.front_door import list_names as __dir__
 from navcore.hookspecs import hookimpl
+from navcore.optimize import optimize
+from navcore.package import Package
 from navcore.plugins import load_plugins
 from navcore.strategies import (
     MaxThroughputAndMinLatencyStrategy,
@@ -18,3 +24,21 @@ from navcore.strategies import (
     MinLatencyStrategy,
     SelectedRuntimeStrategy,
 )
+
+__all__ = [
+    "DeviceKind",
+    "Format",
+    "MaxThroughputAndMinLatencyStrategy",
+    "MaxThroughputStrategy",
+    "MaxThroughputWithLatencyBudgetStrategy",
+    "MinLatencyStrategy",
+    "OptimizationProfile",
+    "Package",
+    "SelectedRuntimeStrategy",
+    "Tolerance",
+    "errors",
+    "hookimpl",
+    "load_plugins",
+    "optimize",
+    "python",
+]

@@ -222,7 +222,16 @@ class Strategy(Tool):
 
 @runtime_checkable
 class CustomConfig(Protocol):
-    """Options for the registered tools of a format, given as `custom_configs=[...]`."""
+    """Options for the registered tools of a format, given as `custom_configs=[...]`.
+
+    Attributes:
+        format: The config is asked about the edges that make this format and the runners that accept it.
+    """
+
+    @property
+    def format(self) -> Format:
+        """The format whose tools it configures."""
+        ...
 
     def configure(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
         """Return the tools to use in place of the given ones: fewer, more, or with other options."""

@@ -8,7 +8,7 @@ from typing import Any
 from navcore.errors import nearest
 from navcore.known import FRONT_DOOR
 
-__all__ = ["GROUP", "lend", "lent_names"]
+__all__ = ["GROUP", "lend", "lent_names", "list_names"]
 
 GROUP = "navcore.names"
 """Entry-point group; the entry point's name is the name on `navcore`."""
@@ -17,6 +17,13 @@ GROUP = "navcore.names"
 def lent_names() -> tuple[str, ...]:
     """Return every name that an installed plugin lends, sorted."""
     return tuple(sorted({entry_point.name for entry_point in entry_points(group=GROUP)}))
+
+
+def list_names() -> list[str]:
+    """Return what `dir(navcore)` shows: its own names, and those that installed plugins lend."""
+    import navcore
+
+    return sorted({*vars(navcore), *lent_names()})
 
 
 def lend(name: str) -> Any:

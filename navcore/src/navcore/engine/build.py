@@ -1,0 +1,121 @@
+"""run_builds(): walk the edges of the plan. Files of artifacts appear only here."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from navcore.contracts import Model
+from navcore.domain import (
+    Artifact,
+    BuildResult,
+    Event,
+    Failure,
+    FileHash,
+    Signature,
+    Status,
+    StepFinished,
+    StepStarted,
+)
+from navcore.engine.capture import captured
+from navcore.engine.describe import Source
+from navcore.engine.failures import failure_from
+from navcore.engine.plan import Build, Plan
+from navcore.store.workspace import Workspace
+
+__all__ = ["model_of", "run_builds"]
+
+Emit = Callable[[Event], None]
+
+
+def run_builds(plan: Plan, source: Source, workspace: Workspace, emit: Emit, *, verbose: bool = False) -> tuple[BuildResult, ...]:
+    """Build every artifact of the plan, parents first; a failed parent skips its children."""
+    results: dict[tuple[str, ...], BuildResult] = {}
+    for build in plan.builds:
+        emit(StepStarted("build", build.route.id))
+        parent = results.get(build.route.parent)
+        if parent is not None and parent.status is not Status.OK:
+            result = _skipped(build, parent)
+        else:
+            model = source.model if parent is None else model_of(parent, source, workspace)
+            result = _run_build(build, model, workspace, verbose)
+        results[build.route.edges] = result
+        emit(StepFinished("build", build.route.id, result))
+    return tuple(results.values())
+
+
+def model_of(result: BuildResult, source: Source, workspace: Workspace) -> Model:
+    """Return the model that a successful build made."""
+    if result.artifact is None:
+        raise ValueError(f"{result.route} has no artifact: {result.failure}")
+    artifact = result.artifact
+    return Model(
+        format=artifact.format,
+        signature=artifact.signature,
+        path=workspace.root / artifact.path,
+        examples=source.model.examples,
+    )
+
+
+def _skipped(build: Build, parent: BuildResult) -> BuildResult:
+    failure = Failure("parent", f"{parent.route} was not built, and this is made from it", "see the reason there")
+    return BuildResult(build.route.id, build.edge.name, Status.SKIPPED, 0.0, failure=failure)
+
+
+def _run_build(build: Build, model: Model, workspace: Workspace, verbose: bool) -> BuildResult:
+    start = time.perf_counter()
+    outcome = _write(build, model, workspace, verbose)
+    duration_s = time.perf_counter() - start
+    if isinstance(outcome, Failure):
+        return BuildResult(build.route.id, build.edge.name, Status.FAILED, duration_s, failure=outcome)
+    return BuildResult(build.route.id, build.edge.name, Status.OK, duration_s, artifact=outcome)
+
+
+def _write(build: Build, model: Model, workspace: Workspace, verbose: bool) -> Artifact | Failure:
+    """Let the edge write into a folder of its own, and put the folder in its place only once it is whole."""
+    log = workspace.log(f"build-{build.route.id}")
+    target = build.route.format
+    with captured(log, echo=verbose) as file, workspace.scratch() as scratch:
+        out = scratch / f"model{target.suffix}"
+        try:
+            signature = build.edge.write(model, out)
+        except Exception as error:  # a stranger's converter may raise anything
+            return failure_from(error, file, workspace.relative(log))
+        failure = _check(signature, model.signature, out)
+        if failure is not None:
+            return attrs.evolve(failure, log=workspace.relative(log))
+        folder = workspace.artifact_folder(build.route.id)
+        shutil.move(scratch, folder)
+    path = folder / out.name
+    return Artifact(target, workspace.relative(path), signature, _hashes(folder, workspace))
+
+
+def _check(signature: Signature, expected: Signature, out: Path) -> Failure | None:
+    """A converter that returns has proved nothing: look for the file and at the names."""
+    if not out.exists():
+        return Failure("no-artifact", f"the tool returned without writing {out.name}", "report this to its author")
+    for side in ("input_names", "output_names"):
+        wanted, got = getattr(expected, side), getattr(signature, side)
+        if set(wanted) != set(got):
+            reason = f"{side.replace('_', ' ')} are {', '.join(got)}; the source has {', '.join(wanted)}"
+            return Failure("signature", reason, "report this to the tool's author")
+    return None
+
+
+def _hashes(folder: Path, workspace: Workspace) -> tuple[FileHash, ...]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(FileHash(workspace.relative(path), _sha256(path), path.stat().st_size) for path in files)
+
+
+def _sha256(path: Path) -> str:
+    # hashlib.file_digest does this from Python 3.11 on.
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""choose(): what a strategy picks among the trials that work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from navcore.contracts import Strategy
+from navcore.domain import Choice, Status, TrialResult
+
+__all__ = ["choose"]
+
+_SMALLEST_TIE = 0.005
+_LARGEST_TIE = 0.1
+
+
+def choose(trials: Sequence[TrialResult], strategies: Sequence[Strategy], *, include_source: bool = True) -> Choice | None:
+    """Return the best trial by the first strategy that finds one, or None.
+
+    A score within the measured noise of the best is a tie, and the tie goes to the simpler route, the source first.
+
+    Args:
+        trials: In the order of the plan. Those that failed, in whatever way, are never picked.
+        strategies: Asked in turn.
+        include_source: Whether the user's own model may be picked.
+    """
+    working = [trial for trial in trials if trial.status is Status.OK and (include_source or trial.hops)]
+    for strategy in strategies:
+        scores = [(score, trial) for trial in working if (score := strategy.score(trial)) is not None]
+        if scores:
+            return _choice(strategy, scores)
+    return None
+
+
+def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> Choice:
+    top, winner = max(scores, key=lambda scored: scored[0])
+    tied = [trial for score, trial in scores if top - score <= _tie(strategy, winner, trial)]
+    picked = min(tied, key=lambda trial: trial.hops)  # the first of the plan: the plain source before its variants
+    if picked.hops == winner.hops and picked.hops:
+        picked = winner
+    if picked is winner:
+        reason = f"best score of {len(scores)}"
+    else:
+        reason = f"tied with {winner.route} on {winner.runner} within the measured noise, and simpler"
+    return Choice(strategy.name, picked, strategy.best(picked), reason)
+
+
+def _tie(strategy: Strategy, winner: TrialResult, other: TrialResult) -> float:
+    """How far apart two scores may be and still tell nothing: the wider of the two intervals, within bounds."""
+    noise = max(strategy.best(winner).noise, strategy.best(other).noise)
+    return min(max(noise, _SMALLEST_TIE), _LARGEST_TIE)

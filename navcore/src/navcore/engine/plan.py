@@ -1,0 +1,213 @@
+"""make_plan(): which routes lead from the source to something that runs, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from navcore.contracts import Edge, Runner, Tool
+from navcore.domain import Omission, Request, Route
+from navcore.formats import Format
+from navcore.known import FIRST_PARTY
+from navcore.registry import Registry
+
+__all__ = ["Build", "Plan", "Trial", "make_plan", "reachable", "works"]
+
+
+@attrs.frozen
+class Build:
+    """One edge to walk; its route is the one that ends with it."""
+
+    route: Route
+    edge: Edge
+
+
+@attrs.frozen
+class Trial:
+    """One artifact, or the source, on one runner."""
+
+    route: Route
+    runner: Runner
+
+    @property
+    def subject(self) -> str:
+        """Route and runner, for people."""
+        return f"{self.route.id} on {self.runner.name}"
+
+
+@attrs.frozen
+class Plan:
+    """What will be tried.
+
+    Attributes:
+        source: Format of the user's model.
+        builds: Parents before children, shorter routes first, then by id.
+        trials: The source first, then in the order of the builds, then by runner.
+        omissions: What was left out, and why.
+    """
+
+    source: Format
+    builds: tuple[Build, ...]
+    trials: tuple[Trial, ...]
+    omissions: tuple[Omission, ...]
+
+
+def make_plan(source: Format, registry: Registry, request: Request) -> Plan:
+    """Return every way from the source format to a runner; the same for every order of registration.
+
+    Raises:
+        UnknownNameError: The request names a runner that no plugin has.
+    """
+    _check_runners(request.runners, registry)
+    found = _Search(registry, request.max_hops)
+    routes = dict(found.walk(Route(source, (), source)))
+    trials, omissions = _trials(routes, registry, request)
+    wanted = _wanted(routes, trials, request)
+    builds = tuple(Build(route, edge) for route, edge in routes.items() if edge is not None and route in wanted)
+    unused = _without_runner(routes, wanted, trials, registry, request)
+    return Plan(source, builds, trials, tuple(sorted({*found.omissions(), *omissions, *unused}, key=attrs.astuple)))
+
+
+def _check_runners(names: tuple[str, ...] | None, registry: Registry) -> None:
+    for name in names or ():
+        registry.runner(name)
+
+
+def blocked(tool: Tool) -> Omission | None:
+    """Return why a tool cannot work on this machine, as an omission, or None if it can."""
+    try:
+        reason = tool.unavailable()
+    except Exception as error:  # a stranger's check may raise anything
+        return Omission(tool.name, f"its check failed: {type(error).__name__}: {error}", "report this to its author")
+    if reason is None:
+        return None
+    cause, _, fix = reason.partition(";")
+    return Omission(tool.name, cause.strip(), fix.strip())
+
+
+def works(tool: Tool) -> bool:
+    """Return whether a tool says that it can work on this machine."""
+    return blocked(tool) is None
+
+
+def reachable(source: Format, registry: Registry) -> frozenset[Format]:
+    """Return every format that some route from the source ends in, whether or not its tools work here."""
+    found, new = {source}, {source}
+    while new:
+        new = {edge.target for edge in registry.edges if edge.source in new} - found
+        found |= new
+    return frozenset(found)
+
+
+@attrs.define
+class _Search:
+    """Breadth-first search over the edges that work here."""
+
+    registry: Registry
+    max_hops: int
+    too_long: int = 0
+    blocked: dict[Edge, Omission | None] = attrs.field(factory=dict)
+
+    def walk(self, start: Route) -> Iterator[tuple[Route, Edge | None]]:
+        """Yield every route with its last edge, shorter ones first."""
+        level: list[tuple[Route, tuple[Edge, ...]]] = [(start, ())]
+        yield start, None
+        for _ in range(self.max_hops):
+            level = sorted(self._longer(level), key=lambda step: step[0].id)
+            yield from ((route, edges[-1]) for route, edges in level)
+        self.too_long = sum(1 for _ in self._longer(level))
+
+    def _longer(self, level: Iterable[tuple[Route, tuple[Edge, ...]]]) -> Iterator[tuple[Route, tuple[Edge, ...]]]:
+        for route, edges in level:
+            for edge in self.registry.edges:
+                if edge.source == route.format and _may_follow(edge, edges, route.source) and self._works(edge):
+                    yield route.then(edge.name, edge.target), (*edges, edge)
+
+    def _works(self, edge: Edge) -> bool:
+        if edge not in self.blocked:
+            self.blocked[edge] = blocked(edge)
+        return self.blocked[edge] is None
+
+    def omissions(self) -> Iterator[Omission]:
+        """Yield the edges that cannot work here, and the routes that were too long."""
+        yield from (omission for omission in self.blocked.values() if omission)
+        if self.too_long:
+            subject = f"{self.too_long} routes of more than {self.max_hops} edges"
+            yield Omission(subject, f"max_hops={self.max_hops}", f"max_hops={self.max_hops + 1}")
+
+
+def _may_follow(edge: Edge, edges: tuple[Edge, ...], source: Format) -> bool:
+    """Whether the edge keeps to the rules: no format twice but for passes, and passes in the order of their stage."""
+    if not edge.is_pass:
+        return edge.target not in {source, *(earlier.target for earlier in edges)}
+    stages = [earlier.stage.order for earlier in edges if earlier.is_pass and earlier.stage]
+    return edge.stage is not None and all(order < edge.stage.order for order in stages)
+
+
+def _trials(
+    routes: Mapping[Route, Edge | None], registry: Registry, request: Request
+) -> tuple[tuple[Trial, ...], list[Omission]]:
+    trials, omissions = [], []
+    reached = {route.format for route in routes if _targeted(route, request)}
+    usable = []
+    for runner in registry.runners:
+        if runner.accepts not in reached or (request.runners is not None and runner.name not in request.runners):
+            continue
+        omission = blocked(runner) or _wrong_device(runner, request)
+        if omission:
+            omissions.append(omission)
+        else:
+            usable.append(runner)
+    usable.sort(key=lambda runner: (not runner.plain, runner.name))
+    for route in routes:
+        if _targeted(route, request):
+            trials += [Trial(route, runner) for runner in usable if runner.accepts == route.format]
+    return tuple(trials), omissions
+
+
+def _targeted(route: Route, request: Request) -> bool:
+    return route.is_source or request.target_formats is None or route.format in request.target_formats
+
+
+def _wrong_device(runner: Runner, request: Request) -> Omission | None:
+    if request.device in runner.devices:
+        return None
+    devices = " and ".join(map(str, runner.devices))
+    return Omission(runner.name, f"runs on {devices}, and the target device is {request.device}", f"target_device={devices}")
+
+
+def _wanted(routes: Mapping[Route, Edge | None], trials: tuple[Trial, ...], request: Request) -> set[Route]:
+    """Routes that a trial or the user needs, with all their ancestors."""
+    ends = {trial.route for trial in trials}
+    if request.target_formats is not None:
+        ends |= {route for route in routes if route.format in request.target_formats}
+    needed = {(route.edges[:length]) for route in ends for length in range(len(route.edges) + 1)}
+    return {route for route in routes if route.edges in needed}
+
+
+def _without_runner(
+    routes: Mapping[Route, Edge | None],
+    wanted: set[Route],
+    trials: tuple[Trial, ...],
+    registry: Registry,
+    request: Request,
+) -> Iterator[Omission]:
+    """Yield the routes that could be built, but whose artifact nothing here could run."""
+    if request.runners is not None:
+        return
+    tried = {trial.route for trial in trials}
+    for route in routes:
+        if route in tried or not _targeted(route, request):
+            continue
+        if any(runner.accepts == route.format for runner in registry.runners):
+            continue  # the runners are there, and each says itself why it does not run here
+        fix = _runner_for(route.format)
+        verb = "it is built, but not tried" if route in wanted else "not built"
+        yield Omission(route.id, f"no installed plugin runs {route.format}; {verb}", fix)
+
+
+def _runner_for(target: Format) -> str:
+    hints = {"onnx": "onnx", "openvino-ir": "openvino", "trt": "trt", "tf-savedmodel": "tf", "jax-stablehlo": "jax"}
+    name = hints.get(target.name, "torch" if target.name.startswith("torch") else "")
+    return f"pip install {FIRST_PARTY[name].distribution}" if name else "install a plugin that runs it"

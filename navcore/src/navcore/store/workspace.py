@@ -1,0 +1,150 @@
+"""The folder that a run writes into. It carries a marker file; a folder that does not is never touched."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from navcore.domain import PackageStatus
+from navcore.errors import WorkspaceError
+
+__all__ = ["DEFAULT", "MARKER", "Workspace", "open_workspace", "read_status"]
+
+DEFAULT = Path("navigator_workspace")
+MARKER = ".navcore-workspace"
+_STATUS = "package.json"
+_LOCK = ".navcore-lock"
+_OURS = ("artifacts", "logs", "scratch", _STATUS)
+
+
+@attrs.frozen
+class Workspace:
+    """A folder of ours.
+
+    Attributes:
+        root: Absolute path.
+    """
+
+    root: Path
+
+    def log(self, step: str) -> Path:
+        """Return the path of a step's log."""
+        return self.root / "logs" / f"{_file_name(step)}.log"
+
+    def artifact_folder(self, route_id: str) -> Path:
+        """Return the path of a new folder for an artifact; its parent exists, the folder does not."""
+        folder = self.root / "artifacts" / _file_name(route_id)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give an empty folder that is gone afterwards, unless it was moved elsewhere."""
+        parent = self.root / "scratch"
+        parent.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        folder.chmod(0o755)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+    def relative(self, path: Path) -> str:
+        """Return a path below the root with `/`."""
+        return path.relative_to(self.root).as_posix()
+
+    def write_status(self, status: PackageStatus) -> None:
+        """Write the results; the file is replaced at once or not at all."""
+        from navcore.store.schema import to_json
+
+        temporary = self.root / f"{_STATUS}.new"
+        temporary.write_text(to_json(status), encoding="utf-8")
+        temporary.replace(self.root / _STATUS)
+
+
+@contextlib.contextmanager
+def open_workspace(path: Path | str | None) -> Iterator[Workspace]:
+    """Give an empty workspace, and keep other runs out of it meanwhile.
+
+    Args:
+        path: Folder; made if missing. What an earlier run wrote into a workspace is removed; files that no run
+            wrote stay. None: `./navigator_workspace`.
+
+    Raises:
+        WorkspaceError: The folder is not empty and not a workspace, cannot be written, or another run uses it.
+    """
+    import filelock
+
+    root = Path(DEFAULT if path is None else path).absolute()
+    try:
+        _claim(root)
+        lock = filelock.FileLock(root / _LOCK, timeout=0)
+        lock.acquire()
+    except filelock.Timeout:
+        raise WorkspaceError(
+            f"another run is using the workspace {root}", "wait for it to end, or pass workspace=<another folder>"
+        ) from None
+    except OSError as error:
+        raise WorkspaceError(
+            f"the workspace {root} cannot be written: {error.strerror or error}", "pass workspace=<a folder you own>"
+        ) from error
+    try:
+        _empty(root)
+        yield Workspace(root)
+    finally:
+        lock.release()
+
+
+def _claim(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise WorkspaceError(f"the workspace {root} is a file", "pass workspace=<a folder>")
+    root.mkdir(parents=True, exist_ok=True)
+    marker = root / MARKER
+    if not marker.exists():
+        found = sorted(entry.name for entry in root.iterdir())
+        if found:
+            raise WorkspaceError(
+                f"{root} is not empty and not a workspace of navcore (it holds {', '.join(found[:3])}); nothing was "
+                "touched",
+                "pass workspace=<a new or empty folder>",
+            )
+        marker.write_text("This folder is a navcore workspace: a new run removes what earlier runs wrote here.\n")
+
+
+def _empty(root: Path) -> None:
+    for name in _OURS:
+        entry = root / name
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def read_status(path: Path | str) -> PackageStatus:
+    """Return the results of the run that wrote a workspace; no plugin is needed to read them.
+
+    Raises:
+        WorkspaceError: The folder is no workspace, the run did not finish, or its results cannot be read.
+    """
+    from navcore.store.schema import from_json
+
+    root = Path(path).absolute()
+    if not (root / MARKER).exists():
+        raise WorkspaceError(f"{root} is not a workspace of navcore", "pass the folder that a run wrote into")
+    file = root / _STATUS
+    if not file.exists():
+        raise WorkspaceError(f"{root} holds no results: its run did not finish", "run the optimisation again")
+    return from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def _file_name(text: str) -> str:
+    """Return a route id as one path component: `onnx/openvino-ir` becomes `onnx+openvino-ir`."""
+    return re.sub(r"[^A-Za-z0-9.+_-]", "-", text.replace("/", "+"))
