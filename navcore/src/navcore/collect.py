@@ -71,8 +71,10 @@ def collect(claims: Iterable[Claim]) -> Collected:
 
 
 def _rank(claim: Claim) -> tuple[int, str, str, str, str]:
-    order = 0 if claim.plugin.startswith("navcore.") else 1 if claim.plugin in FIRST_PARTY else 2
-    return order, claim.plugin, claim.hook, getattr(claim.item, "name", ""), repr(claim.item)
+    distribution = claim.version.partition(" ")[0]
+    ours = distribution in {entry.distribution for entry in FIRST_PARTY.values()}
+    order = 0 if distribution == "navcore" else 1 if ours else 2
+    return order, claim.plugin, claim.hook, str(getattr(claim.item, "name", "")), repr(claim.item)
 
 
 def _wrong_type(claim: Claim) -> tuple[str, str] | None:

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
-import numpy as np
 import numpy.typing as npt
 
 from navcore.domain import DeviceKind, Measurement, Names, Signature, TrialResult
 from navcore.formats import Format
 
 __all__ = [
+    "Array",
     "Converter",
     "CustomConfig",
     "Description",
@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
+"""A NumPy array of any dtype."""
+
 Tensors = Mapping[str, Array]
 """Arrays by the name of the input or output."""
 

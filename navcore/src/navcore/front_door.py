@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -21,9 +22,7 @@ def lent_names() -> tuple[str, ...]:
 
 def list_names() -> list[str]:
     """Return what `dir(navcore)` shows: its own names, and those that installed plugins lend."""
-    import navcore
-
-    return sorted({*vars(navcore), *lent_names()})
+    return sorted({*vars(sys.modules["navcore"]), *lent_names()})
 
 
 def lend(name: str) -> Any:
@@ -40,8 +39,10 @@ def lend(name: str) -> Any:
     (entry_point,) = offers.values()
     try:
         return entry_point.load()
-    except ImportError as error:
-        raise AttributeError(f"navcore.{name} is lent by {entry_point.value}, which cannot be imported: {error}") from error
+    except (ImportError, AttributeError) as error:
+        raise AttributeError(
+            f"navcore.{name} is lent by {entry_point.value}, which cannot be imported: {error}"
+        ) from error
 
 
 def _list(offers: dict[str, EntryPoint]) -> str:

@@ -1,4 +1,6 @@
-"""The hooks. A plugin implements some of them with `@navcore.hookimpl` and registers itself like this:
+"""The hooks.
+
+A plugin implements some of them with `@navcore.hookimpl` and registers itself like this:
 
     [project.entry-points.navcore]
     my-plugin = "my_package.plugin"
@@ -41,7 +43,7 @@ def nav_describe(model: Any, sample: Any, names: Names) -> Description | None:
     """Return how the model is called, learnt from one sample of the dataloader.
 
     Called for every sample, and only on the plugin that recognised the model. `sample` is as the dataloader gave
-    it; it is None where the user gave no dataloader, which only a model that declares its own signature can bear.
+    it; it is None for a model file whose user gave no dataloader: then the description has the declared signature.
     `names` are those that the user wants, in flattening order.
 
     Raises:

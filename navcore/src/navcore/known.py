@@ -25,7 +25,9 @@ class FirstParty:
 
 
 FIRST_PARTY: Mapping[str, FirstParty] = {
-    "torch": FirstParty("nav-torch", ("torch", "transformers", "diffusers", "torchvision", "timm"), (".pt", ".pth", ".pt2")),
+    "torch": FirstParty(
+        "nav-torch", ("torch", "transformers", "diffusers", "torchvision", "timm"), (".pt", ".pth", ".pt2")
+    ),
     "onnx": FirstParty("nav-onnx", ("onnx", "onnxruntime"), (".onnx",)),
     "openvino": FirstParty("nav-openvino", ("openvino",), (".xml",)),
     "tf": FirstParty("nav-tf", ("tensorflow", "keras", "tf_keras"), (".keras", ".tflite")),

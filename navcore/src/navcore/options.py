@@ -59,7 +59,9 @@ def make_request(
     except (TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(str(error).partition("\n")[0], "see help(navcore.optimize) for what each option takes") from error
+        raise UsageError(
+            str(error).partition("\n")[0], "see help(navcore.optimize) for what each option takes"
+        ) from error
 
 
 def _sequence(option: str, value: Sequence[Any]) -> Sequence[Any]:
@@ -98,7 +100,9 @@ def _precision(value: str | None) -> str | None:
     return value
 
 
-def _tolerance(value: Tolerance | Mapping[str, Tolerance] | None) -> Tolerance | tuple[tuple[str, Tolerance], ...] | None:
+def _tolerance(
+    value: Tolerance | Mapping[str, Tolerance] | None,
+) -> Tolerance | tuple[tuple[str, Tolerance], ...] | None:
     parts = value.values() if isinstance(value, Mapping) else [] if value is None else [value]
     for part in parts:
         if not isinstance(part, Tolerance):

@@ -75,7 +75,9 @@ class Package:
         choice = choose(self.status.trials, asked, include_source=include_source)
         if choice is None:
             names = ", ".join(candidate.name for candidate in asked)
-            raise NoRuntimeError(f"no runtime satisfies {names}; {self._tried()}", "see the reasons in package.status.trials")
+            raise NoRuntimeError(
+                f"no runtime satisfies {names}; {self._tried()}", "see the reasons in package.status.trials"
+            )
         return choice
 
     def get_model_path(self, model_key: str) -> Path:
@@ -115,7 +117,9 @@ class Package:
 
     def __repr__(self) -> str:
         best = self.status.choices[0] if self.status.choices else None
-        lines = [f"Package({self.status.title}, {self.status.signature}, {self._tried()}, workspace={str(self.workspace)!r}"]
+        lines = [
+            f"Package({self.status.title}, {self.status.signature}, {self._tried()}, workspace={str(self.workspace)!r}"
+        ]
         if best is not None:
             found = best.measurement
             lines.append(
@@ -131,7 +135,9 @@ def _asked(strategies: Sequence[Strategy] | None, strategy: Strategy | None) -> 
     chosen: Any = (strategy,) if strategy is not None else DEFAULT_STRATEGIES if strategies is None else strategies
     for candidate in chosen if isinstance(chosen, Sequence) else (chosen,):
         if not isinstance(candidate, Strategy):
-            raise UsageError(f"strategy {candidate!r} is no Strategy", "pass an instance, for example nav.MinLatencyStrategy()")
+            raise UsageError(
+                f"strategy {candidate!r} is no Strategy", "pass an instance, for example nav.MinLatencyStrategy()"
+            )
     return tuple(chosen)
 
 

@@ -24,7 +24,7 @@ GROUP = "navcore"
 """Entry-point group that plugins register in."""
 
 _LOGGER = logging.getLogger(__name__)
-_BUILT_IN = {"navcore.python": python_model, "navcore.strategies": strategies}
+_BUILT_IN: Mapping[str, object] = {"navcore.python": python_model, "navcore.strategies": strategies}
 
 
 def load_plugins(extra: Iterable[object] = (), *, installed: bool = True) -> Registry:
@@ -64,10 +64,11 @@ class _Loading:
     problems: list[Problem] = attrs.field(factory=list)
 
     def load(self, entry_point: EntryPoint) -> None:
-        """Import one entry point and register what it names."""
+        """Import one entry point and register what it names; of a class, an instance made without arguments."""
         version = _version(entry_point)
         try:
-            plugin = entry_point.load()
+            loaded = entry_point.load()
+            plugin = loaded() if isinstance(loaded, type) else loaded
         except (Exception, SystemExit) as error:  # a stranger's import may raise anything
             reason = f"`{entry_point.value}` cannot be imported: {type(error).__name__}: {error}"
             self._problem(entry_point.name, version, reason, "upgrade or uninstall it")
@@ -75,25 +76,27 @@ class _Loading:
         self.register(entry_point.name, version, plugin)
 
     def register(self, name: str, version: str, plugin: object) -> None:
-        """Register one plugin under its name; on any complaint of pluggy's, leave it out."""
+        """Register one plugin under its name; on any complaint, leave it out."""
+        if name in self.versions:
+            reason = f"the plugin name {name!r} is taken by {self.versions[name]}"
+            self._problem(name, version, reason, "rename the entry point, or uninstall one of the two")
+            return
         try:
             self.manager.register(plugin, name)
-        except (pluggy.PluginValidationError, ValueError) as error:
-            # pluggy up to 1.6 leaves a plugin that failed validation half registered.
-            if self.manager.has_plugin(name) and name not in self.versions:
-                self.manager.unregister(name=name)
+            self._check_hooks(name, version, plugin)
+        except Exception as error:  # pluggy complains, or a stranger's attribute raises while it is looked at
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)  # pluggy up to 1.6 leaves it half registered
             reason = " ".join(str(error).split())
             self._problem(name, version, reason, "correct the hook's arguments as in docs/hooks.md, or uninstall it")
             return
         self.versions[name] = version
-        self._check_hooks(name, version, plugin)
 
     def _check_hooks(self, name: str, version: str, plugin: object) -> None:
         callers = self.manager.get_hookcallers(plugin) or []
         for caller in callers:
             if not caller.has_spec():
-                fix = nearest_hook(caller.name)
-                self._problem(name, version, f"there is no hook `{caller.name}`", fix)
+                self._problem(name, version, f"there is no hook `{caller.name}`", nearest_hook(caller.name))
         implemented = {caller.name for caller in callers}
         for attribute in sorted(set(dir(plugin)) - implemented):
             if attribute.startswith("nav_") and callable(getattr(plugin, attribute)):
@@ -118,8 +121,7 @@ class _Loading:
             if hook not in plugin.hooks:
                 continue
             try:
-                (answer,) = self._caller(plugin.name, hook)() or (None,)
-                items = tuple(answer)
+                items: tuple[Any, ...] = tuple(_first(self._caller(plugin.name, hook)()))
             except Exception as error:  # a stranger's hook may raise anything, and return anything
                 reason = f"`{hook}` failed: {type(error).__name__}: {error}"
                 fix = f"`{hook}` returns an iterable of tools; correct or uninstall the plugin"
@@ -147,11 +149,13 @@ class _Loading:
 
 
 def _recognise(caller: Any, model: Any) -> Format | None:
-    return _first(caller(model=model))
+    answer: Format | None = _first(caller(model=model))
+    return answer
 
 
 def _describe(caller: Any, model: Any, sample: Any, names: Names) -> Description | None:
-    return _first(caller(model=model, sample=sample, names=names))
+    answer: Description | None = _first(caller(model=model, sample=sample, names=names))
+    return answer
 
 
 def _environment(caller: Any) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from types import TracebackType
 import attrs
 import numpy as np
 
-from navcore.contracts import Infer, Model, Runner, Tensors
+from navcore.contracts import Array, Infer, Model, Runner, Tensors
 from navcore.domain import Choice, DeviceKind, Signature, TensorSpec
 from navcore.errors import UsageError, nearest
 
@@ -29,11 +29,11 @@ class Session:
 
     choice: Choice
     signature: Signature
-    _model: Model
+    _model: Model = attrs.field(repr=False)
     _runner: Runner
     _device: DeviceKind
-    _infer: Infer | None = None
-    _stack: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
+    _infer: Infer | None = attrs.field(default=None, repr=False)
+    _stack: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack, repr=False)
 
     @property
     def name(self) -> str:
@@ -89,7 +89,7 @@ def _check_names(feeds: Tensors, signature: Signature) -> None:
         )
 
 
-def _check_array(array: np.ndarray, spec: TensorSpec) -> None:  # type: ignore[type-arg]
+def _check_array(array: Array, spec: TensorSpec) -> None:
     if str(array.dtype) != spec.dtype:
         raise UsageError(f"input {spec} was given {array.dtype}", f"cast it: {spec.name}.astype({spec.dtype!r})")
     fits = len(array.shape) == len(spec.shape) and all(

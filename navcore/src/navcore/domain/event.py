@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.domain.result import BuildResult, Choice, Omission, TrialResult
+from navcore.domain.package_status import PackageStatus
+from navcore.domain.result import BuildResult, Omission, TrialResult
 from navcore.domain.signature import Signature
 
 __all__ = ["BatchMeasured", "Event", "Notice", "RunFinished", "RunStarted", "StepFinished", "StepStarted"]
@@ -66,18 +67,9 @@ class BatchMeasured:
 
 @attrs.frozen
 class RunFinished:
-    """The run ended.
+    """The run ended, with everything that it found."""
 
-    Attributes:
-        builds, trials: Every result.
-        choices: What the default strategies picked; empty where nothing works.
-        duration_s: Wall time of the run.
-    """
-
-    builds: tuple[BuildResult, ...]
-    trials: tuple[TrialResult, ...]
-    choices: tuple[Choice, ...]
-    duration_s: float
+    status: PackageStatus
 
 
 Event = RunStarted | Notice | StepStarted | StepFinished | BatchMeasured | RunFinished

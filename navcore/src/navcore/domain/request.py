@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from navcore.domain.device import DeviceKind
@@ -9,8 +11,6 @@ from navcore.domain.signature import Names
 from navcore.formats import Format
 
 __all__ = ["OptimizationProfile", "Request", "Tolerance"]
-
-_at_least_one = attrs.validators.optional(attrs.validators.ge(1))
 
 
 @attrs.frozen
@@ -26,13 +26,18 @@ def _check_trials(instance: OptimizationProfile, _attribute: object, _value: int
         raise ValueError(f"min_trials={instance.min_trials} is above max_trials={instance.max_trials}")
 
 
-def _sizes(values: object) -> tuple[int, ...] | None:
-    return None if values is None else tuple(sorted(set(values)))  # type: ignore[call-overload, no-any-return]  # any iterable of int
+def _sizes(values: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if values is None else tuple(sorted(set(values)))
 
 
 def _check_sizes(_instance: object, _attribute: object, value: tuple[int, ...] | None) -> None:
     if value is not None and (not value or min(value) < 1):
         raise ValueError(f"batch_sizes={value!r}: give at least one size, each 1 or more")
+
+
+def _check_cutoff(_instance: object, _attribute: object, value: float | None) -> None:
+    if value is not None and value < 0:
+        raise ValueError(f"'throughput_cutoff_threshold' must be >= 0: {value}")
 
 
 @attrs.frozen(kw_only=True)
@@ -52,16 +57,14 @@ class OptimizationProfile:
         dataloader: Its first sample is the one that is timed, in place of the main dataloader's first.
     """
 
-    max_batch_size: int | None = attrs.field(default=None, validator=_at_least_one)
+    max_batch_size: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
     batch_sizes: tuple[int, ...] | None = attrs.field(default=None, converter=_sizes, validator=_check_sizes)
     window_size: int = attrs.field(default=25, validator=attrs.validators.ge(1))
     stability_percentage: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
     stabilization_windows: int = attrs.field(default=3, validator=attrs.validators.ge(1))
     min_trials: int = attrs.field(default=3, validator=attrs.validators.ge(1))
     max_trials: int = attrs.field(default=10, validator=[attrs.validators.ge(1), _check_trials])
-    throughput_cutoff_threshold: float | None = attrs.field(
-        default=0.05, validator=attrs.validators.optional(attrs.validators.ge(0))
-    )
+    throughput_cutoff_threshold: float | None = attrs.field(default=0.05, validator=_check_cutoff)
     throughput_backoff_limit: int = attrs.field(default=2, validator=attrs.validators.ge(0))
     dataloader: object = attrs.field(default=None, eq=False)
 

@@ -18,7 +18,9 @@ def _check_shape(_instance: object, _attribute: object, value: tuple[Dimension, 
             raise ValueError(f"shape={value!r}: {dimension!r} is neither a size >= 0 nor an identifier")
 
 
-def _check_unique(_instance: object, attribute: attrs.Attribute[tuple[TensorSpec, ...]], value: tuple[TensorSpec, ...]) -> None:
+def _check_unique(
+    _instance: object, attribute: attrs.Attribute[tuple[TensorSpec, ...]], value: tuple[TensorSpec, ...]
+) -> None:
     names = [spec.name for spec in value]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

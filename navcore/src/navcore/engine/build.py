@@ -33,7 +33,9 @@ __all__ = ["model_of", "run_builds"]
 Emit = Callable[[Event], None]
 
 
-def run_builds(plan: Plan, source: Source, workspace: Workspace, emit: Emit, *, verbose: bool = False) -> tuple[BuildResult, ...]:
+def run_builds(
+    plan: Plan, source: Source, workspace: Workspace, emit: Emit, *, verbose: bool = False
+) -> tuple[BuildResult, ...]:
     """Build every artifact of the plan, parents first; a failed parent skips its children."""
     results: dict[tuple[str, ...], BuildResult] = {}
     for build in plan.builds:

@@ -13,7 +13,9 @@ _SMALLEST_TIE = 0.005
 _LARGEST_TIE = 0.1
 
 
-def choose(trials: Sequence[TrialResult], strategies: Sequence[Strategy], *, include_source: bool = True) -> Choice | None:
+def choose(
+    trials: Sequence[TrialResult], strategies: Sequence[Strategy], *, include_source: bool = True
+) -> Choice | None:
     """Return the best trial by the first strategy that finds one, or None.
 
     A score within the measured noise of the best is a tie, and the tie goes to the simpler route, the source first.

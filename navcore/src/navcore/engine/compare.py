@@ -88,7 +88,9 @@ def compare(
     for index, (reference, outputs) in enumerate(zip(expected, got, strict=True)):
         _check_names(reference, outputs, index)
         for name, array in reference.items():
-            found, complaint = _compare_output(name, array, np.asarray(outputs[name]), _tolerance(tolerance, name), precision)
+            found, complaint = _compare_output(
+                name, array, np.asarray(outputs[name]), _tolerance(tolerance, name), precision
+            )
             worst[name] = found if name not in worst else _worse(worst[name], found)
             if complaint and not disagreement:
                 size = f" (batch size {sizes[index]})" if sizes[index] else ""
@@ -162,12 +164,14 @@ def _compare_exact(name: str, expected: Array, got: Array, tolerance: Tolerance 
     """Compare integers, booleans and text by equality; integers within a tolerance that the user set."""
     equal = np.asarray(expected == got)
     rate = float(equal.mean()) if equal.size else 1.0
-    error = np.zeros(1) if _kind(expected) == "text" else np.abs(_difference(expected, got))
+    error = np.zeros(1) if _kind(expected) == "text" else _difference(expected, got)
     worst = float(error.max(initial=0.0))
     magnitude = 0.0 if _kind(expected) == "text" else float(np.abs(expected.astype(np.float64)).max(initial=0.0))
-    within = rate == 1.0 or bool(tolerance and _kind(expected) == "integer" and np.all(
-        error <= tolerance.atol + tolerance.rtol * np.abs(expected.astype(np.float64))
-    ))
+    within = rate == 1.0 or bool(
+        tolerance
+        and _kind(expected) == "integer"
+        and np.all(error <= tolerance.atol + tolerance.rtol * np.abs(expected.astype(np.float64)))
+    )
     figures = OutputAgreement(
         name=name,
         max_abs=worst,
@@ -185,15 +189,18 @@ def _compare_exact(name: str, expected: Array, got: Array, tolerance: Tolerance 
 
 
 def _difference(expected: Array, got: Array) -> Array:
-    """Return got - expected as floats, computed without wrapping around."""
+    """Return |got - expected|, computed without wrapping around; 1 where booleans differ."""
     if expected.dtype.kind == "b":
-        return (expected != got).astype(np.float64)
+        return np.asarray(expected != got, np.float64)
     larger, smaller = np.maximum(expected, got), np.minimum(expected, got)
-    return larger.astype(object) - smaller.astype(object) if _is_64(expected, got) else larger.astype(np.float64) - smaller
+    exact = object if _is_64(expected, got) else np.float64  # Python's own integers where a float64 would round
+    return np.asarray(larger.astype(exact) - smaller.astype(exact))
 
 
 def _is_64(*arrays: Array) -> bool:
-    return any(array.dtype.itemsize == 8 and np.abs(array.astype(np.float64)).max(initial=0) >= 2**53 for array in arrays)
+    return any(
+        array.dtype.itemsize == 8 and np.abs(array.astype(np.float64)).max(initial=0) >= 2**53 for array in arrays
+    )
 
 
 def _compare_numbers(name: str, expected: Array, got: Array, limit: Tolerance) -> tuple[OutputAgreement, str]:
@@ -252,4 +259,3 @@ def _snr_db(reference: Array, error: Array) -> float:
     if noise == 0.0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal else -math.inf
-

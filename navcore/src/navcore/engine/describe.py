@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.contracts import Description, Infer, Model, Tensors
+from navcore.contracts import Array, Description, Infer, Model, Tensors
 from navcore.domain import Request, Signature
 from navcore.engine.generate import generate
 from navcore.engine.shapes import Run, batch_size, declared_batch, infer_signature, resized
@@ -116,7 +116,7 @@ def describe(
         DataloaderError: There are no samples, they differ in structure, or the model refuses one.
     """
     source_format, plugin = recognise(model, registry, forced)
-    descriptions, notices = _descriptions(model, dataloader, plugin, request)
+    descriptions, notices = _descriptions(model, dataloader, source_format, plugin, request)
     first = descriptions[0]
     runs = [_run(first.infer, description.inputs, index) for index, description in enumerate(descriptions)]
     probes, probe_notices = _probe(first, runs, request)
@@ -147,15 +147,19 @@ def _title(model: Any, source_format: Format) -> str:
 
 
 def _descriptions(
-    model: Any, dataloader: Iterable[Any] | None, plugin: Plugin, request: Request
+    model: Any, dataloader: Iterable[Any] | None, source_format: Format, plugin: Plugin, request: Request
 ) -> tuple[list[Description], list[str]]:
     if dataloader is None:
+        if source_format.live:
+            raise DataloaderError(
+                f"no dataloader was given, and {_kind(model)} cannot be called without", "pass dataloader=[sample, ...]"
+            )
         return _declared(model, plugin, request)
     samples = list(itertools.islice(_iterate(dataloader), request.sample_count))
     if not samples:
         raise DataloaderError(
-            "the dataloader gave no samples", "pass at least one sample, for example dataloader=[sample]; a generator "
-            "that was read before is empty"
+            "the dataloader gave no samples",
+            "pass at least one sample, for example dataloader=[sample]; a generator that was read before is empty",
         )
     descriptions = [_describe(plugin, model, sample, request) for sample in samples]
     for index, description in enumerate(descriptions[1:], start=1):
@@ -164,7 +168,7 @@ def _descriptions(
                 f"sample {index} calls the model differently from sample 0: {description.call!r} with inputs "
                 f"{', '.join(description.inputs)}; against {descriptions[0].call!r} with inputs "
                 f"{', '.join(descriptions[0].inputs)}",
-                "give samples of one structure, with the same constants; optimise other structures in a call of their own",
+                "give samples of one structure, with the same constants; optimise other structures in other calls",
             )
         _check_same_kind(descriptions[0].inputs, description.inputs, index)
     return descriptions, []
@@ -283,11 +287,11 @@ def _examples(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors,
 def _instability(infer: Infer, run: Run) -> list[str]:
     """Say so where the source does not agree with itself."""
     again = infer(run.inputs)
-    changed = [name for name in run.outputs if not np.array_equal(run.outputs[name], again[name], equal_nan=_inexact(again[name]))]
+    changed = [name for name, array in run.outputs.items() if not _same(array, again[name])]
     if not changed:
         return []
     return [f"the model is not deterministic: {', '.join(changed)} changed between two calls with the same inputs"]
 
 
-def _inexact(array: np.ndarray[Any, Any]) -> bool:
-    return bool(np.issubdtype(array.dtype, np.inexact))
+def _same(left: Array, right: Array) -> bool:
+    return np.array_equal(left, right, equal_nan=bool(np.issubdtype(right.dtype, np.inexact)))

@@ -212,4 +212,3 @@ def _ratio(baseline: np.ndarray[Any, Any], blocks: np.ndarray[Any, Any], random:
     picks = random.integers(0, len(logs), (_RESAMPLES, len(logs)))
     low, high = np.percentile(np.median(logs[picks], axis=1), [2.5, 97.5])
     return Ratio(*(float(math.exp(value)) for value in (np.median(logs), low, high)))
-

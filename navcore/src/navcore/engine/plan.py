@@ -174,7 +174,9 @@ def _wrong_device(runner: Runner, request: Request) -> Omission | None:
     if request.device in runner.devices:
         return None
     devices = " and ".join(map(str, runner.devices))
-    return Omission(runner.name, f"runs on {devices}, and the target device is {request.device}", f"target_device={devices}")
+    return Omission(
+        runner.name, f"runs on {devices}, and the target device is {request.device}", f"target_device={devices}"
+    )
 
 
 def _wanted(routes: Mapping[Route, Edge | None], trials: tuple[Trial, ...], request: Request) -> set[Route]:

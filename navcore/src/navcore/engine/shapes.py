@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 import numpy as np
 
-from navcore.contracts import Tensors
+from navcore.contracts import Array, Tensors
 from navcore.domain import Dimension, Signature, TensorSpec
 
 __all__ = ["BATCH", "Run", "batch_size", "declared_batch", "infer_signature", "resized"]
@@ -60,7 +60,7 @@ def infer_signature(runs: Sequence[Run], *, batched: bool) -> Signature:
     return Signature(inputs, outputs, BATCH if has_batch else None)
 
 
-def _spec(name: str, arrays: Sequence[np.ndarray], names: dict[tuple[int, ...], str], batched: bool) -> TensorSpec:  # type: ignore[type-arg]
+def _spec(name: str, arrays: Sequence[Array], names: dict[tuple[int, ...], str], batched: bool) -> TensorSpec:
     columns = list(zip(*(array.shape for array in arrays), strict=True))
     shape = tuple(_dimension(name, axis, sizes, names, batched) for axis, sizes in enumerate(columns))
     return TensorSpec(name, str(arrays[0].dtype), shape)

@@ -9,8 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import attrs
 import numpy as np
 
-from navcore.contracts import Infer, Model, Tensors
-from navcore.domain import Agreement, BatchMeasured, BuildResult, Event, Failure, Request, Status, StepFinished, StepStarted, TrialResult
+from navcore.contracts import Infer, Tensors
+from navcore.domain import (
+    Agreement,
+    BatchMeasured,
+    BuildResult,
+    Event,
+    Failure,
+    Request,
+    Status,
+    StepFinished,
+    StepStarted,
+    TrialResult,
+)
 from navcore.engine.build import model_of
 from navcore.engine.capture import captured
 from navcore.engine.compare import compare
@@ -84,9 +95,9 @@ def run_trials(
 def _baseline(plan: Plan, results: Mapping[str, TrialResult]) -> str | None:
     """The source on the runner that executes it as the user would, if it works."""
     for trial in plan.trials:
-        if trial.route.is_source and (trial.runner.plain or not trial.route.source.live):
-            if results[trial.subject].status is Status.OK:
-                return trial.subject
+        as_the_user = trial.route.is_source and (trial.runner.plain or not trial.route.source.live)
+        if as_the_user and results[trial.subject].status is Status.OK:
+            return trial.subject
     return None
 
 
@@ -167,9 +178,7 @@ def _measure(sweeps: Sequence[Sweep], baseline: str | None, context: _Context, i
             return
         context.emit(StepStarted("measure", f"batch size {size}" if size else "one sample"))
         with captured(log, echo=context.verbose):
-            rounds = measure_round_robin(
-                sweeps, feeds, size, context.request.profile, baseline=baseline, random=random
-            )
+            rounds = measure_round_robin(sweeps, feeds, size, context.request.profile, baseline=baseline, random=random)
         context.emit(BatchMeasured(size, alive, rounds))
 
 

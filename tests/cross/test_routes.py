@@ -1,0 +1,205 @@
+"""Every route from a PyTorch model, end to end, on real runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+import navcore as nav
+from navcore.domain import Status
+
+from .conftest import QUICK
+
+ROUTES = [
+    ("torch", "TorchCPU"),
+    ("torch", "TorchCompileCPU"),
+    ("torchscript", "TorchScriptCPU"),
+    ("torch-exportedprogram", "TorchExportedProgramCPU"),
+    ("onnx", "OnnxCPU"),
+    ("onnx/openvino-ir", "OpenVINOCPU"),
+]
+
+
+def outputs_of(encoder: Any, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    import torch
+
+    with torch.no_grad():
+        result = encoder(**{name: torch.from_numpy(array) for name, array in feeds.items()})
+    return {name: tensor.numpy() for name, tensor in result.items()}
+
+
+def test_exactly_the_known_routes_are_tried(encoder_package: nav.Package) -> None:
+    tried = {(trial.route, trial.runner) for trial in encoder_package.status.trials}
+
+    assert set(ROUTES) <= tried
+    assert {runner for _, runner in tried - set(ROUTES)} <= {"OnnxReference"}
+
+
+@pytest.mark.parametrize(("route", "runner"), ROUTES)
+def test_a_route_gives_what_the_source_gives_at_sizes_of_its_own(
+    encoder_package: nav.Package, encoder: Any, route: str, runner: str
+) -> None:
+    trial = next(trial for trial in encoder_package.status.trials if (trial.route, trial.runner) == (route, runner))
+    if runner == "TorchCompileCPU" and trial.failure and "compiler" in trial.failure.reason:
+        pytest.skip(f"torch.compile needs a C++ compiler: {trial.failure.reason}")
+    assert Status.OK is trial.status, trial.failure
+
+    feeds = {
+        "input_ids": np.random.default_rng(0).integers(0, 50, (5, 9)),
+        "attention_mask": np.ones((5, 9), np.int64),
+    }
+    with encoder_package.get_runner(strategy=nav.SelectedRuntimeStrategy(route, runner)) as session:
+        got = session.infer(feeds)
+
+    expected = outputs_of(encoder, feeds)
+    assert set(expected) == set(got)
+    for name, array in expected.items():
+        np.testing.assert_allclose(got[name], array, atol=1e-4)
+
+
+@pytest.mark.parametrize(("route", "runner"), ROUTES)
+def test_a_route_is_measured_beside_the_source(encoder_package: nav.Package, route: str, runner: str) -> None:
+    trial = next(trial for trial in encoder_package.status.trials if (trial.route, trial.runner) == (route, runner))
+
+    assert [1, 2] == [found.batch_size for found in trial.measurements]
+    assert ((route, runner) == ROUTES[0]) == (trial.measurements[0].ratio is None)
+
+
+def test_the_signature_has_named_dimensions_that_inputs_and_outputs_share(encoder_package: nav.Package) -> None:
+    signature = encoder_package.status.signature
+
+    assert "batch" == signature.batch
+    assert [
+        "input_ids: int64[batch, dim_1]",
+        "attention_mask: int64[batch, dim_1]",
+        "last_hidden_state: float32[batch, dim_1, 32]",
+        "pooler_output: float32[batch, 32]",
+    ] == [str(spec) for spec in (*signature.inputs, *signature.outputs)]
+
+
+def test_the_best_runtime_is_at_least_as_fast_as_the_source(encoder_package: nav.Package) -> None:
+    best = encoder_package.get_best_runtime(strategy=nav.MaxThroughputStrategy())
+    source = next(trial for trial in encoder_package.status.trials if trial.runner == "TorchCPU")
+
+    top = max(found.throughput for found in source.measurements)
+    tie = max(best.measurement.noise, *(found.noise for found in source.measurements), 0.005)
+    assert best.measurement.throughput >= top * (1 - tie)
+
+
+def test_the_onnx_that_was_made_is_a_source_of_its_own(encoder_package: nav.Package, workspace: Path) -> None:
+    path = encoder_package.get_model_path("onnx")
+    package = nav.onnx.optimize(path, workspace=workspace, optimization_profile=QUICK, quiet=True)
+
+    assert "inputs were made from the model's signature" in package.status.notices[0]
+    assert {("onnx", "OnnxCPU"): Status.OK, ("onnx/openvino-ir", "OpenVINOCPU"): Status.OK} == {
+        (trial.route, trial.runner): trial.status for trial in package.status.trials if trial.runner != "OnnxReference"
+    }
+    ratio = package.status.trials[-1].measurements[0].ratio
+    assert ratio is not None
+
+
+class Many(nn.Module):
+    """Several inputs, nested; several outputs, nested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, pair: Any, *, extra: Any, scale: float = 2.0) -> Any:
+        left, right = pair
+        hidden = self.linear(left) + self.linear(right)
+        return {"logits": hidden * scale, "parts": [hidden + extra["bias"], hidden.argmax(-1)]}
+
+
+def test_nested_inputs_and_outputs_go_through_every_route(workspace: Path) -> None:
+    import torch
+
+    sample = ((torch.rand(2, 4), torch.rand(2, 4)), {"extra": {"bias": torch.rand(2, 3)}, "scale": 0.5})
+    package = nav.torch.optimize(
+        Many(), [sample], workspace=workspace, optimization_profile=QUICK, target_device="cpu", quiet=True
+    )
+
+    assert {} == {f"{trial.route} on {trial.runner}": trial.failure for trial in package.status.trials if trial.failure}
+    assert ("input__0", "input__1", "extra__bias") == package.status.signature.input_names
+    assert ("logits", "parts__0", "parts__1") == package.status.signature.output_names
+
+
+class Branching(nn.Module):
+    """Takes another path for other data: what a trace cannot follow."""
+
+    def forward(self, x: Any) -> Any:
+        return x * 2 if x.sum() > 0 else x - 5
+
+
+def test_a_route_that_loses_a_branch_is_caught_by_comparing_and_others_say_why_they_failed(workspace: Path) -> None:
+    import torch
+
+    package = nav.torch.optimize(
+        Branching(),
+        [torch.ones(2, 3), -torch.ones(2, 3)],
+        workspace=workspace,
+        optimization_profile=QUICK,
+        runners=["TorchCPU", "TorchScriptCPU", "TorchExportedProgramCPU", "OnnxCPU"],
+        quiet=True,
+    )
+    kinds = {trial.runner: trial.failure.kind if trial.failure else "" for trial in package.status.trials}
+
+    assert {
+        "TorchCPU": "",
+        "TorchScriptCPU": "disagrees",
+        "TorchExportedProgramCPU": "parent",
+        "OnnxCPU": "parent",
+    } == kinds
+    reasons = {build.route: build.failure.reason for build in package.status.builds if build.failure}
+    assert {"onnx", "torch-exportedprogram"} == set(reasons)
+    assert "data-dependent" in reasons["torch-exportedprogram"].lower()
+    assert "TorchCPU" == package.get_best_runtime().trial.runner
+
+
+def test_a_broken_third_party_plugin_does_not_disturb_the_run(workspace: Path) -> None:
+    import torch
+
+    class Broken:
+        __name__ = "broken"
+
+        @nav.hookimpl
+        def nav_runners(self) -> Any:
+            raise OSError("out of order")
+
+    registry = nav.load_plugins([Broken()])
+    package = nav.optimize(
+        nn.Linear(3, 2),
+        [torch.rand(2, 3)],
+        workspace=workspace,
+        optimization_profile=QUICK,
+        runners=["TorchCPU"],
+        registry=registry,
+        quiet=True,
+    )
+
+    assert not package.is_empty()
+    assert "`nav_runners` failed: OSError: out of order" in [problem.reason for problem in registry.problems]
+
+
+@pytest.mark.gpu
+def test_every_cuda_runner_agrees_and_placement_is_cuda(workspace: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch sees no CUDA GPU on this machine")
+    package = nav.optimize(
+        nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4)),
+        [torch.rand(4, 16)],
+        workspace=workspace,
+        optimization_profile=QUICK,
+        target_device="cuda",
+        quiet=True,
+    )
+    tried = {trial.runner: trial.status for trial in package.status.trials}
+
+    assert {"TorchCUDA", "TorchScriptCUDA", "TorchExportedProgramCUDA"} <= set(tried)
+    assert {Status.OK} == set(tried.values())

@@ -1,0 +1,85 @@
+"""A run leaves the user's model, and the process around it, as they were."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import navcore as nav
+
+from .conftest import QUICK
+
+
+def state(model: nn.Module) -> dict[str, Any]:
+    """Everything that a careless tool could have changed."""
+    return {
+        "training": [module.training for module in model.modules()],
+        "parameters": [(name, p.data_ptr(), p.device, p.dtype, p._version) for name, p in model.named_parameters()],
+        "values": [p.detach().clone().numpy().tobytes() for p in model.parameters()],
+        "buffers": [(name, b.data_ptr(), b.numpy().tobytes()) for name, b in model.named_buffers()],
+        "requires_grad": [p.requires_grad for p in model.parameters()],
+        "grad": [None if p.grad is None else p.grad.numpy().tobytes() for p in model.parameters()],
+        "hooks": [
+            [len(getattr(module, kind)) for kind in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")]
+            for module in model.modules()
+        ],
+        "attributes": [sorted(vars(module)) for module in model.modules()],
+        "forward": [module.forward.__func__ for module in model.modules()],
+        "torch_rng": torch.get_rng_state().numpy().tobytes(),
+        "numpy_rng": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]
+        "python_rng": random.getstate(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "grad_mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "dtype": torch.get_default_dtype(),
+    }
+
+
+def test_a_run_leaves_model_and_process_as_they_were(workspace: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, 5))
+    model.train()
+    model[1].eval()
+    model[0].weight.requires_grad_(False)
+    model(torch.rand(2, 3, 8, 8)).sum().backward()
+    calls: list[int] = []
+    model[4].register_forward_hook(lambda *_: calls.append(1))
+    before = state(model)
+    package = nav.optimize(
+        model,
+        [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))],
+        workspace=workspace,
+        optimization_profile=QUICK,
+        quiet=True,
+    )
+    after = state(model)
+
+    assert [] == [name for name in before if before[name] != after[name]]
+    assert any("training mode" in notice for notice in package.status.notices)
+    assert [] == [f"{trial.runner}: {trial.failure}" for trial in package.status.trials if trial.failure]
+
+
+def test_a_failed_run_leaves_the_model_as_it_was_too(workspace: Path) -> None:
+    model = nn.Linear(3, 2).train()
+    samples = [torch.rand(2, 4)]
+    before = state(model)
+    try:
+        nav.optimize(model, samples, workspace=workspace, quiet=True)
+    except nav.errors.DataloaderError as error:
+        message = str(error)
+
+    assert "input__0: float32[2, 4]" in message
+    assert [] == [name for name in before if before[name] != state(model)[name]]
+
+
+def test_the_model_can_be_trained_after_a_run(workspace: Path) -> None:
+    model = nn.Linear(3, 2)
+    nav.optimize(
+        model, [torch.rand(2, 3)], workspace=workspace, optimization_profile=QUICK, runners=["TorchCPU"], quiet=True
+    )
+    model(torch.rand(2, 3)).sum().backward()
+
+    assert model.weight.grad is not None

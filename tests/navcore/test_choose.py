@@ -1,0 +1,131 @@
+"""choose() and the strategies."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from navcore.contracts import Strategy
+from navcore.domain import Measurement, Status, TrialResult
+from navcore.engine.choose import choose
+from navcore.formats import Format
+from navcore.strategies import (
+    MaxThroughputAndMinLatencyStrategy,
+    MaxThroughputStrategy,
+    MaxThroughputWithLatencyBudgetStrategy,
+    MinLatencyStrategy,
+    SelectedRuntimeStrategy,
+)
+
+
+def at(batch_size: int, ms: float, noise: float = 0.0) -> Measurement:
+    return Measurement(batch_size, ms, 0, ms, ms, ms, ms, 1000 * batch_size / ms, noise, 10, (ms,))
+
+
+def trial(name: str, *found: Measurement, hops: int = 1, status: Status = Status.OK) -> TrialResult:
+    return TrialResult(name, Format.ONNX, "Runner", hops, status, measurements=found)
+
+
+def picked(strategy: Strategy, *trials: TrialResult, include_source: bool = True) -> str | None:
+    choice = choose(trials, (strategy,), include_source=include_source)
+    return choice.trial.route if choice else None
+
+
+QUICK = trial("quick", at(1, 1.0), at(8, 8.0))
+WIDE = trial("wide", at(1, 1.5), at(8, 4.0))
+
+
+def test_min_latency_takes_the_shortest_median() -> None:
+    assert "quick" == picked(MinLatencyStrategy(), QUICK, WIDE)
+
+
+def test_max_throughput_takes_the_most_inferences() -> None:
+    assert "wide" == picked(MaxThroughputStrategy(), QUICK, WIDE)
+
+
+def test_a_latency_budget_rules_out_batch_sizes_not_trials() -> None:
+    assert "wide" == picked(MaxThroughputWithLatencyBudgetStrategy(4.0), QUICK, WIDE)
+    assert "quick" == picked(MaxThroughputWithLatencyBudgetStrategy(1.2), QUICK, WIDE)
+    assert picked(MaxThroughputWithLatencyBudgetStrategy(0.5), QUICK, WIDE) is None
+
+
+def test_a_latency_budget_quotes_a_measurement_within_it() -> None:
+    choice = choose([QUICK], [MaxThroughputWithLatencyBudgetStrategy(2.0)])
+
+    assert choice is not None
+    assert 1 == choice.measurement.batch_size
+
+
+def test_both_at_once_falls_back_to_the_best_compromise() -> None:
+    assert "wide" == picked(MaxThroughputAndMinLatencyStrategy(), QUICK, WIDE)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.1, 100)), min_size=1, max_size=6))
+def test_a_trial_that_is_best_at_both_always_wins(others: list[tuple[float, float]]) -> None:
+    best = trial("best", at(1, min(one for one, _ in others) / 2), at(8, min(eight for _, eight in others) / 2))
+    trials = [trial(f"other-{index}", at(1, one), at(8, eight)) for index, (one, eight) in enumerate(others)]
+
+    assert "best" == picked(MaxThroughputAndMinLatencyStrategy(), *trials, best)
+
+
+def test_the_selected_runtime_is_taken_even_if_it_is_slow() -> None:
+    assert "quick" == picked(SelectedRuntimeStrategy("quick", "Runner"), WIDE, QUICK)
+    assert picked(SelectedRuntimeStrategy("quick", "Other"), WIDE, QUICK) is None
+
+
+def test_a_trial_that_failed_is_never_picked() -> None:
+    failed = trial("failed", at(1, 0.1), status=Status.FAILED)
+
+    assert "quick" == picked(MinLatencyStrategy(), failed, QUICK)
+
+
+def test_the_source_can_be_left_out() -> None:
+    source = trial("source", at(1, 0.1), hops=0)
+
+    assert "source" == picked(MinLatencyStrategy(), source, QUICK)
+    assert "quick" == picked(MinLatencyStrategy(), source, QUICK, include_source=False)
+
+
+def test_a_tie_within_the_noise_goes_to_the_simpler_route() -> None:
+    source = trial("source", at(1, 1.02, noise=0.03), hops=0)
+    choice = choose([source, trial("quick", at(1, 1.0))], [MinLatencyStrategy()])
+
+    assert choice is not None
+    assert "source" == choice.trial.route
+    assert "tied with quick on Runner within the measured noise, and simpler" == choice.reason
+
+
+def test_a_difference_beyond_the_noise_is_no_tie() -> None:
+    source = trial("source", at(1, 1.05, noise=0.03), hops=0)
+
+    assert "quick" == picked(MinLatencyStrategy(), source, trial("quick", at(1, 1.0)))
+
+
+def test_great_noise_does_not_hide_a_great_difference() -> None:
+    source = trial("source", at(1, 1.5, noise=0.9), hops=0)
+
+    assert "quick" == picked(MinLatencyStrategy(), source, trial("quick", at(1, 1.0)))
+
+
+def test_the_first_strategy_that_finds_something_decides() -> None:
+    choice = choose([QUICK], [MaxThroughputWithLatencyBudgetStrategy(0.1), MinLatencyStrategy()])
+
+    assert choice is not None
+    assert "min-latency" == choice.strategy
+
+
+def test_nothing_that_works_gives_nothing() -> None:
+    assert choose([], [MinLatencyStrategy()]) is None
+
+
+@pytest.mark.parametrize(
+    "strategy", [MinLatencyStrategy(), MaxThroughputStrategy(), MaxThroughputAndMinLatencyStrategy()]
+)
+def test_a_trial_without_measurements_is_not_eligible(strategy: Strategy) -> None:
+    assert strategy.score(trial("unmeasured")) is None
+
+
+def test_a_budget_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="'latency_budget' must be > 0"):
+        MaxThroughputWithLatencyBudgetStrategy(0)

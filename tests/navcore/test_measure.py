@@ -1,0 +1,183 @@
+"""measure: blocks, rounds and sweeps, with a clock that the test turns by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import pytest
+
+from navcore.contracts import Tensors
+from navcore.domain import OptimizationProfile
+from navcore.engine.measure import Sweep, batch_sizes, measure_round_robin
+
+FEEDS: Tensors = {"x": np.zeros((1, 1), np.float32)}
+
+
+@attrs.define
+class Clock:
+    """Time that passes only inside the candidates."""
+
+    now_ns: int = 0
+    drift: float = 1.0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def candidate(self, name: str, ms: float, calls: list[str] | None = None) -> Sweep:
+        def infer(feeds: Tensors) -> Tensors:
+            self.now_ns += int(ms * 1e6 * self.drift)
+            if calls is not None:
+                calls.append(name)
+            return feeds
+
+        return Sweep(name, infer)
+
+
+def measure(clock: Callable[[], int], *sweeps: Sweep, batch_size: int | None = 1, **options: int) -> int:
+    return measure_round_robin(
+        sweeps,
+        FEEDS,
+        batch_size,
+        OptimizationProfile(**options),
+        baseline="source",
+        random=np.random.default_rng(0),
+        clock=clock,
+    )
+
+
+def test_latency_and_throughput_are_those_of_the_clock() -> None:
+    clock = Clock()
+    sweep = clock.candidate("source", ms=4.0)
+    measure(clock, sweep, batch_size=8)
+    (found,) = sweep.measurements
+
+    assert (4.0, 4.0, 4.0, 0.0) == (found.mean_ms, found.p50_ms, found.p99_ms, found.std_ms)
+    assert 2000.0 == pytest.approx(found.throughput)
+    assert 8 == found.batch_size
+
+
+def test_the_ratio_is_paired_against_the_baseline() -> None:
+    clock = Clock()
+    source, fast = clock.candidate("source", ms=4.0), clock.candidate("fast", ms=2.0)
+    measure(clock, source, fast)
+
+    assert source.measurements[0].ratio is None
+    ratio = fast.measurements[0].ratio
+    assert ratio is not None
+    assert (2.0, 2.0, 2.0) == pytest.approx((ratio.value, ratio.low, ratio.high))
+
+
+def test_a_drift_of_the_machine_does_not_move_the_ratio() -> None:
+    clock = Clock()
+    calls: list[str] = []
+    source, fast = clock.candidate("source", 4.0, calls), clock.candidate("fast", 2.0, calls)
+
+    class Drifting(Clock):
+        def __call__(self) -> int:
+            clock.drift = 1.0 + len(calls) / 400
+            return clock.now_ns
+
+    measure(Drifting(), source, fast)
+    ratio = fast.measurements[0].ratio
+
+    assert ratio is not None
+    assert 2.0 == pytest.approx(ratio.value, rel=0.15)
+
+
+def test_every_round_runs_one_block_of_every_candidate() -> None:
+    clock = Clock()
+    sweeps = [clock.candidate(name, ms=10.0) for name in ("source", "a", "b")]
+    rounds = measure(clock, *sweeps)
+
+    assert 3 == rounds
+    assert [3, 3, 3] == [len(sweep.measurements[0].blocks_ms) for sweep in sweeps]
+
+
+def test_a_block_has_at_most_window_size_calls_and_at_least_one() -> None:
+    clock = Clock()
+    quick, slow = clock.candidate("source", ms=0.001), clock.candidate("slow", ms=400.0)
+    measure(clock, quick, slow, window_size=7)
+
+    assert 21 == quick.measurements[0].calls
+    assert 3 == slow.measurements[0].calls
+
+
+def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
+    clock = Clock()
+    steps = iter(range(10_000))
+
+    def infer(feeds: Tensors) -> Tensors:
+        clock.now_ns += int(1e8 * (1 + next(steps) % 5))
+        return feeds
+
+    noisy = Sweep("noisy", infer)
+    rounds = measure(clock, noisy, max_trials=6)
+
+    assert 6 == rounds
+    assert noisy.measurements[0].noise > 0.1
+
+
+def test_a_candidate_that_raises_ends_alone_and_keeps_what_it_has() -> None:
+    clock = Clock()
+    good = clock.candidate("source", ms=1.0)
+
+    def infer(feeds: Tensors) -> Tensors:
+        raise MemoryError("out of memory\nsecond line")
+
+    broken = Sweep("broken", infer, measurements=[])
+    measure(clock, good, broken, batch_size=64)
+
+    assert broken.ended
+    assert ["batch size 64 failed: MemoryError: out of memory"] == broken.notes
+    assert 1 == len(good.measurements)
+
+
+def test_the_sweep_ends_once_throughput_has_stopped_growing_and_keeps_every_size() -> None:
+    clock = Clock()
+    profile = OptimizationProfile()
+    saturated = {1: 1.0, 2: 1.2, 4: 2.4, 8: 4.8, 16: 9.6}
+    sweeps = [Sweep("source", lambda feeds: feeds)]
+    for size, ms in saturated.items():
+        if sweeps[0].ended:
+            break
+        sweeps[0].infer = clock.candidate("source", ms).infer
+        measure(clock, *sweeps, batch_size=size)
+
+    assert [1, 2, 4, 8, 16] == [found.batch_size for found in sweeps[0].measurements]
+    assert sweeps[0].ended
+    assert ["throughput stopped growing before batch size 16"] == sweeps[0].notes
+    assert 2 == profile.throughput_backoff_limit
+
+
+def test_batch_sizes_that_the_user_lists_are_all_measured() -> None:
+    clock = Clock()
+    sweep = clock.candidate("source", ms=1.0)
+    profile = OptimizationProfile(batch_sizes=(1, 1, 2, 3, 4, 5))
+    for size in batch_sizes(profile):
+        sweep.infer = clock.candidate("source", float(size)).infer
+        measure_round_robin([sweep], FEEDS, size, profile, baseline=None, random=np.random.default_rng(0), clock=clock)
+
+    assert [1, 2, 3, 4, 5] == [found.batch_size for found in sweep.measurements]
+    assert not sweep.ended
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"max_batch_size": 1}, [1]),
+        ({"max_batch_size": 8}, [1, 2, 4, 8]),
+        ({"max_batch_size": 12}, [1, 2, 4, 8, 12]),
+        ({"batch_sizes": (32, 5)}, [5, 32]),
+        ({"max_batch_size": 2, "batch_sizes": (32, 5)}, [1, 2]),
+    ],
+)
+def test_batch_sizes_follow_the_profile(options: dict[str, object], expected: list[int]) -> None:
+    assert expected == list(batch_sizes(OptimizationProfile(**options)))  # type: ignore[arg-type]
+
+
+def test_without_limits_batch_sizes_double() -> None:
+    sizes = batch_sizes(OptimizationProfile())
+
+    assert [1, 2, 4, 8, 16] == [next(sizes) for _ in range(5)]
