@@ -1,0 +1,1 @@
+"""For authors of plugins: toys to arrange tests with, and conformance suites to subclass."""
