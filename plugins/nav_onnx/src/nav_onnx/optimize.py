@@ -1,0 +1,83 @@
+"""`nav.onnx.optimize`: the same as `nav.optimize`, for the path of an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nav_onnx.describe import model_path
+from navcore import Package
+from navcore import optimize as optimize_any
+from navcore.contracts import CustomConfig, Runner, Tensors
+from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
+from navcore.errors import UsageError
+from navcore.formats import Format
+from navcore.keywords import checked_keywords
+
+__all__ = ["optimize"]
+
+
+@checked_keywords
+def optimize(
+    model: str | os.PathLike[str],
+    dataloader: Iterable[Any] | None = None,
+    *,
+    sample_count: int = 100,
+    batching: bool = True,
+    target_formats: Sequence[Format | str] | None = None,
+    target_device: DeviceKind | str | None = None,
+    runners: Sequence[str | Runner] | None = None,
+    optimization_profile: OptimizationProfile | None = None,
+    workspace: Path | str | None = None,
+    verbose: bool = False,
+    debug: bool = False,
+    verify_func: Callable[[Iterable[Tensors], Iterable[Tensors]], bool] | None = None,
+    custom_configs: Sequence[CustomConfig] | None = None,
+    model_precision: str | None = None,
+    tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    max_hops: int = 4,
+    seed: int = 0,
+    quiet: bool = False,
+    registry: Any = None,
+) -> Package:
+    """Find the fastest way to run an ONNX file.
+
+    Args:
+        model: Path of a file ending in `.onnx`; external data lies beside it.
+        dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
+            what the file declares.
+        sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
+            debug, verify_func, custom_configs, model_precision, tolerance, max_hops, seed, quiet, registry: As for
+            `navcore.optimize`.
+
+    Raises:
+        UsageError: Before anything is run: the model is no such path, its file cannot be read, a sample does not fit
+            it, or an option is wrong.
+    """
+    path = model_path(model)
+    if path.suffix.lower() != ".onnx":
+        raise UsageError(f"{path} does not end in .onnx", f"rename it: mv {path} {path.with_suffix('.onnx')}")
+    return optimize_any(
+        str(path),
+        dataloader,
+        sample_count=sample_count,
+        batching=batching,
+        target_formats=target_formats,
+        target_device=target_device,
+        runners=runners,
+        optimization_profile=optimization_profile,
+        workspace=workspace,
+        verbose=verbose,
+        debug=debug,
+        verify_func=verify_func,
+        custom_configs=custom_configs,
+        model_precision=model_precision,
+        tolerance=tolerance,
+        max_hops=max_hops,
+        seed=seed,
+        source_format=Format.ONNX,
+        quiet=quiet,
+        registry=registry,
+    )

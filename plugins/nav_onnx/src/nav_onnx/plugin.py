@@ -1,0 +1,41 @@
+"""What nav-onnx adds to navcore."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nav_onnx.describe import describe
+from nav_onnx.facts import environment
+from nav_onnx.run_onnxruntime import OnnxRuntimeRunner
+from navcore.contracts import Description, Runner
+from navcore.domain import DeviceKind, Names
+from navcore.formats import Format
+from navcore.hookspecs import hookimpl
+
+
+@hookimpl
+def nav_recognise(model: Any) -> Format | None:
+    if isinstance(model, str | os.PathLike):
+        return Format.ONNX if os.fsdecode(model).lower().endswith(".onnx") else None
+    # An in-memory model is claimed so that nav_describe can say how to hand it over.
+    onnx = sys.modules.get("onnx")
+    return Format.ONNX if isinstance(model, getattr(onnx, "ModelProto", ())) else None
+
+
+@hookimpl
+def nav_describe(model: Any, sample: Any, names: Names) -> Description:
+    return describe(model, sample, names)
+
+
+@hookimpl
+def nav_runners() -> Iterable[Runner]:
+    yield OnnxRuntimeRunner(name="OnnxCPU", devices=(DeviceKind.CPU,), provider="CPUExecutionProvider")
+    yield OnnxRuntimeRunner(name="OnnxCUDA", devices=(DeviceKind.CUDA,), provider="CUDAExecutionProvider")
+
+
+@hookimpl
+def nav_environment() -> Mapping[str, str]:
+    return environment()

@@ -1,0 +1,89 @@
+"""Files that cannot be read: which, why, and what to do."""
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from nav_onnx.model_file import read_signature
+from navcore.errors import ModelFileError
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(
+        ModelFileError, match=r"none.onnx cannot be opened: No such file or directory\n  fix: pass the path"
+    ):
+        read_signature(tmp_path / "none.onnx")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(ModelFileError, match=r"is a folder, not an ONNX file\n  fix: .*\.onnx file inside it"):
+        read_signature(tmp_path)
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    (tmp_path / "empty.onnx").touch()
+    with pytest.raises(ModelFileError, match=r"empty.onnx is empty\n  fix: export it again, or copy it again"):
+        read_signature(tmp_path / "empty.onnx")
+
+
+@pytest.mark.parametrize("kept", [0.95, 0.5, 0.1])
+def test_a_truncated_file_is_refused(affine, kept):
+    content = affine.read_bytes()
+    affine.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(
+        ModelFileError, match=r"model.onnx is (not an ONNX file, or truncated|no valid ONNX model): \S.*\n"
+    ):
+        read_signature(affine)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    (tmp_path / "text.onnx").write_text("hello world, this is not a model")
+    with pytest.raises(ModelFileError, match=r"text.onnx is (not an ONNX file|no valid ONNX model)"):
+        read_signature(tmp_path / "text.onnx")
+
+
+def test_an_operator_that_does_not_exist_is_named(affine):
+    proto = onnx.load(affine)
+    proto.graph.node[0].op_type = "MatMull"
+    onnx.save(proto, affine)
+    with pytest.raises(ModelFileError, match=r"model.onnx is no valid ONNX model: No Op registered for MatMull"):
+        read_signature(affine)
+
+
+@pytest.fixture
+def external(save, weight):
+    """A file whose weight lies in `weights.bin` beside it."""
+    x, y = ("x", TensorProto.FLOAT, ["batch", 3]), ("y", TensorProto.FLOAT, ["batch", 2])
+    nodes = [helper.make_node("MatMul", ["x", "weight"], ["y"])]
+    options = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    return save(nodes, [x], [y], {"weight": weight}, **options)
+
+
+def test_external_data_is_found_beside_the_file(external):
+    assert "batch" == read_signature(external).batch
+
+
+def test_missing_external_data_is_named(external):
+    (external.parent / "weights.bin").unlink()
+    with pytest.raises(
+        ModelFileError, match=r"keeps the weight 'weight' in the file 'weights.bin'.*\n  fix: copy weights.bin"
+    ):
+        read_signature(external)
+
+
+def test_external_data_outside_the_folder_is_refused(external):
+    (external.parent / "inner").mkdir()
+    proto = onnx.load(external, load_external_data=False)
+    proto.graph.initializer[0].external_data[0].value = "../weights.bin"
+    (external.parent / "inner" / "model.onnx").write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelFileError, match=r"inner/model.onnx is no valid ONNX model: .*weights.bin"):
+        read_signature(external.parent / "inner" / "model.onnx")
+
+
+def test_a_file_that_was_replaced_is_read_again(affine, save):
+    read_signature(affine)
+    shape = ["N", 7, 11]
+    node = helper.make_node("Identity", ["other"], ["same"])
+    save([node], [("other", TensorProto.FLOAT, shape)], [("same", TensorProto.FLOAT, shape)])
+
+    assert ("other",) == read_signature(affine).input_names

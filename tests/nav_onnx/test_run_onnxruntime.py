@@ -1,0 +1,170 @@
+"""The runners on ONNX Runtime."""
+
+import builtins
+import importlib.util
+
+import attrs
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from nav_onnx import plugin
+from nav_onnx.plugin import nav_describe
+from nav_onnx.run_onnxruntime import OnnxRuntimeRunner, open_session
+from navcore.contracts import Model
+from navcore.domain import DeviceKind, Names
+from navcore.errors import UsageError
+from navcore.formats import Format
+from navcore.testing.suites import RunnerSuite
+
+CPU, CUDA = plugin.nav_runners()
+HAS_CUDA = CUDA.unavailable() is None
+
+
+def _model(path, examples):
+    signature = nav_describe(path, examples[0], Names()).signature
+    return Model(format=Format.ONNX, signature=signature, path=path, examples=examples)
+
+
+class TestOnnxCPU(RunnerSuite):
+    @pytest.fixture
+    def tool(self):
+        return CPU
+
+    @pytest.fixture
+    def examples(self):
+        return tuple({"x": np.full((size, 3), size, np.float32)} for size in (2, 4))
+
+    @pytest.fixture
+    def model(self, affine, examples):
+        return _model(affine, examples)
+
+    @pytest.fixture
+    def expected(self, examples, weight):
+        return tuple({"y": feeds["x"] @ weight} for feeds in examples)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not HAS_CUDA, reason=f"OnnxCUDA: {CUDA.unavailable()}")
+class TestOnnxCUDA(TestOnnxCPU):
+    @pytest.fixture
+    def tool(self):
+        return CUDA
+
+
+class TestOnnxCPUOnAConvolution(RunnerSuite):
+    """Two outputs, one of them integers, and a batch that is not called so."""
+
+    @pytest.fixture
+    def tool(self):
+        return attrs.evolve(CPU, name="OnnxCPU-1", threads=1)
+
+    @pytest.fixture
+    def examples(self):
+        return ({"image": np.random.default_rng(0).normal(size=(2, 3, 5, 5)).astype(np.float32)},)
+
+    @pytest.fixture
+    def kernel(self):
+        return np.random.default_rng(1).normal(size=(4, 3, 3, 3)).astype(np.float32)
+
+    @pytest.fixture
+    def model(self, save, kernel, examples):
+        nodes = [
+            helper.make_node("Conv", ["image", "kernel"], ["maps"]),
+            helper.make_node("ArgMax", ["maps"], ["best"], axis=1, keepdims=0),
+        ]
+        outputs = [("maps", TensorProto.FLOAT, ["N", 4, 3, 3]), ("best", TensorProto.INT64, ["N", 3, 3])]
+        path = save(nodes, [("image", TensorProto.FLOAT, ["N", 3, 5, 5])], outputs, {"kernel": kernel})
+        return _model(path, examples)
+
+    @pytest.fixture
+    def expected(self, kernel, examples):
+        windows = np.lib.stride_tricks.sliding_window_view(examples[0]["image"], (3, 3), axis=(2, 3))
+        maps = np.einsum("nchwij,fcij->nfhw", windows, kernel).astype(np.float32)
+        return ({"maps": maps, "best": maps.argmax(axis=1)},)
+
+
+def test_a_silent_fallback_is_an_error(affine):
+    missing = next(name for name in ("TensorrtExecutionProvider", "ROCMExecutionProvider") if not _has(name))
+    message = rf"runs model.onnx on CPUExecutionProvider: {missing} could not be started.*print_debug_info"
+    with pytest.warns(UserWarning, match="not in available"), pytest.raises(RuntimeError, match=message):
+        open_session(affine, missing)
+
+
+def test_the_runner_reports_a_fallback_when_it_is_opened(affine):
+    runner = OnnxRuntimeRunner(name="Other", devices=(DeviceKind.CUDA,), provider="MIGraphXExecutionProvider")
+    model = _model(affine, ({"x": np.ones((2, 3), np.float32)},))
+    with (
+        pytest.warns(UserWarning, match="not in available"),
+        pytest.raises(RuntimeError, match="could not be started"),
+        runner.open(model, DeviceKind.CUDA),
+    ):
+        pass
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="this onnxruntime has CUDA")
+def test_cuda_is_unavailable_in_a_build_without_it():
+    reason = CUDA.unavailable()
+
+    assert reason.startswith("this onnxruntime has no CUDAExecutionProvider (it has: ")
+    assert "CPUExecutionProvider" in reason
+    assert reason.endswith(
+        "; pip uninstall onnxruntime, then pip install 'nav-onnx[gpu]' on a machine with an NVIDIA GPU"
+    )
+
+
+def test_without_onnxruntime_the_runners_name_the_extra(without_onnxruntime):
+    message = "onnxruntime is not installed; pip install 'nav-onnx[cpu]'"
+
+    assert [message, message] == [CPU.unavailable(), CUDA.unavailable()]
+
+
+def test_without_onnxruntime_the_reference_names_the_extra(affine, without_onnxruntime):
+    description = nav_describe(affine, None, Names())
+    with pytest.raises(UsageError, match=r"onnxruntime is not installed\n  fix: pip install 'nav-onnx\[cpu\]'"):
+        description.infer({})
+
+
+def test_without_onnxruntime_the_environment_has_no_providers(without_onnxruntime):
+    assert "onnxruntime.providers" not in plugin.nav_environment()
+
+
+def test_a_model_without_a_file_is_refused(affine):
+    model = attrs.evolve(_model(affine, ({"x": np.ones((2, 3), np.float32)},)), path=None)
+    with pytest.raises(ValueError, match="OnnxCPU needs an ONNX file, and was given a onnx without a path"):
+        CPU.open(model, DeviceKind.CPU).__enter__()
+
+
+def test_threads_must_be_at_least_one():
+    with pytest.raises(ValueError, match="'threads' must be >= 1"):
+        attrs.evolve(CPU, threads=0)
+
+
+def test_the_session_does_not_spin_after_a_call(affine):
+    options = open_session(affine, "CPUExecutionProvider", threads=2).get_session_options()
+
+    assert "1" == options.get_session_config_entry("session.force_spinning_stop")
+    assert 2 == options.intra_op_num_threads
+
+
+@pytest.fixture
+def without_onnxruntime(monkeypatch):
+    """A machine where onnxruntime is not installed."""
+    find_spec, import_module = importlib.util.find_spec, builtins.__import__
+
+    def find(name, package=None):
+        return None if name == "onnxruntime" else find_spec(name, package)
+
+    def load(name, *arguments, **keywords):
+        if name == "onnxruntime":
+            raise ModuleNotFoundError("No module named 'onnxruntime'")
+        return import_module(name, *arguments, **keywords)
+
+    monkeypatch.setattr("nav_onnx.run_onnxruntime.find_spec", find)
+    monkeypatch.setattr("nav_onnx.facts.find_spec", find)
+    monkeypatch.setattr(builtins, "__import__", load)
+
+
+def _has(provider):
+    return provider in onnxruntime.get_available_providers()
