@@ -1,0 +1,51 @@
+"""Runs OpenVINO IR on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from nav_openvino.without_telemetry import load_openvino, missing_openvino
+from navcore.contracts import Infer, Model, Runner, Tensors
+from navcore.domain import DeviceKind
+from navcore.formats import Format
+
+__all__ = ["OpenVINORunner"]
+
+
+@attrs.frozen(kw_only=True)
+class OpenVINORunner(Runner):
+    """OpenVINO's CPU device.
+
+    Attributes:
+        hint: `LATENCY` or `THROUGHPUT`.
+        precision: Element type to compute in. Left to itself, OpenVINO takes bfloat16 on CPUs that have it.
+        threads: None: as many as there are cores.
+    """
+
+    name: str = "OpenVINOCPU"
+    accepts: Format = Format.OPENVINO_IR
+    devices: tuple[DeviceKind, ...] = (DeviceKind.CPU,)
+    hint: str = attrs.field(default="LATENCY", validator=attrs.validators.in_(("LATENCY", "THROUGHPUT")))
+    precision: str = attrs.field(default="f32", validator=attrs.validators.in_(("f32", "bf16", "f16")))
+    threads: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
+
+    def unavailable(self) -> str | None:
+        return missing_openvino()
+
+    @contextmanager
+    def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
+        options = {"PERFORMANCE_HINT": self.hint, "INFERENCE_PRECISION_HINT": self.precision}
+        if self.threads is not None:
+            options["INFERENCE_NUM_THREADS"] = str(self.threads)
+        request = load_openvino().Core().compile_model(str(model.path), "CPU", options).create_infer_request()
+        inputs, outputs = model.signature.input_names, model.signature.output_names
+
+        def infer(feeds: Tensors) -> Tensors:
+            # Outputs are views of the request's buffers unless they are not shared.
+            results = request.infer({name: feeds[name] for name in inputs}, share_inputs=True, share_outputs=False)
+            return dict(zip(outputs, results.to_tuple(), strict=True))
+
+        yield infer
