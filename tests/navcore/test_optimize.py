@@ -16,6 +16,7 @@ import navcore as nav
 from navcore.contracts import Tensors, Tool
 from navcore.domain import Status, StepFinished, TrialResult
 from navcore.errors import NavError, NoRuntimeError, UnknownNameError, UsageError
+from navcore.store.schema import to_json
 from navcore.store.workspace import read_status
 from navcore.testing.toys import (
     TOY_JSON,
@@ -221,6 +222,27 @@ def test_plugins_are_told_what_happens_and_cannot_disturb_it(tmp_path: Path) -> 
     assert package.status == Listener.events[-1].status
 
 
+def test_a_run_that_is_broken_off_says_so_and_releases_the_workspace(tmp_path: Path) -> None:
+    class Listener:
+        names: list[str] = []  # noqa: RUF012  # one test, one listener
+
+        @nav.hookimpl
+        def nav_event(self, event: Any) -> None:
+            self.names.append(type(event).__name__)
+
+    @attrs.frozen(kw_only=True)
+    class Interrupted(ToyExporter):
+        def write(self, model: Any, out: Path) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Interrupted(), *TOY_TOOLS[1:], extra=[Listener()])
+
+    assert ["RunStarted", "StepStarted", "RunAborted"] == Listener.names
+    assert not (tmp_path / "w" / "scratch").exists()
+    assert not run(tmp_path).is_empty()
+
+
 def test_what_steps_print_goes_into_their_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     @attrs.frozen(kw_only=True)
     class Chatty(ToyExporter):
@@ -338,6 +360,23 @@ def test_a_run_in_a_foreign_folder_leaves_it_as_it_was(tmp_path: Path) -> None:
         run(tmp_path)
 
     assert "mine" == (tmp_path / "w" / "mine.txt").read_text()
+
+
+def test_a_wrong_call_leaves_the_results_of_the_run_before(tmp_path: Path) -> None:
+    package = run(tmp_path)
+    with pytest.raises(UsageError, match="the dataloader gave no samples"):
+        run(tmp_path, samples=[])
+
+    assert package.status == read_status(tmp_path / "w")
+    assert package.get_model_path("toy-npz").exists()
+
+
+def test_results_that_were_read_can_be_written_again(tmp_path: Path) -> None:
+    package = run(tmp_path, *TOY_TOOLS[:3], ToyRunner(fault="nan"), tolerance={"y": nav.Tolerance(atol=1e-3)})
+    text = (package.workspace / "package.json").read_text()
+
+    assert text == to_json(read_status(package.workspace))
+    assert '"inf"' in text
 
 
 def test_the_plan_can_be_had_without_running_anything() -> None:

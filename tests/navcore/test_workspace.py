@@ -28,11 +28,12 @@ def test_a_folder_with_other_contents_is_refused_and_untouched(tmp_path: Path) -
     assert ["thesis.txt"] == os.listdir(tmp_path)
 
 
-def test_a_second_run_removes_what_the_first_wrote_and_nothing_else(tmp_path: Path) -> None:
+def test_clearing_removes_what_runs_wrote_and_nothing_else(tmp_path: Path) -> None:
     with open_workspace(tmp_path / "w") as workspace:
         (workspace.artifact_folder("onnx") / "deep").mkdir(parents=True)
         (workspace.root / "notes.txt").write_text("mine")
     with open_workspace(tmp_path / "w") as workspace:
+        workspace.clear()
         assert not (workspace.root / "artifacts").exists()
         assert "mine" == (workspace.root / "notes.txt").read_text()
 
@@ -43,9 +44,10 @@ def test_a_link_in_the_workspace_is_removed_without_its_target(tmp_path: Path) -
     (target / "file").touch()
     with open_workspace(tmp_path / "w") as workspace:
         (workspace.root / "artifacts").symlink_to(target)
-    with open_workspace(tmp_path / "w"):
-        pass
+    with open_workspace(tmp_path / "w") as workspace:
+        workspace.clear()
 
+    assert not (tmp_path / "w" / "artifacts").exists()
     assert (target / "file").exists()
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from navcore.contracts import CustomConfig, Runner, Tensors
+from navcore.contracts import CustomConfig, Description, Runner, Tensors
 from navcore.domain import (
+    BuildResult,
     DeviceKind,
     Event,
     Notice,
     OptimizationProfile,
     PackageStatus,
+    Request,
+    RunAborted,
     RunFinished,
     RunStarted,
     SampleSummary,
     Tolerance,
+    TrialResult,
 )
 from navcore.engine.build import run_builds
 from navcore.engine.choose import choose
@@ -35,7 +40,7 @@ from navcore.options import configured, make_request
 from navcore.package import DEFAULT_STRATEGIES, Package
 from navcore.plugins import load_plugins
 from navcore.registry import Registry
-from navcore.store.workspace import open_workspace
+from navcore.store.workspace import Workspace, open_workspace
 
 __all__ = ["make_run_plan", "optimize"]
 
@@ -118,38 +123,19 @@ def optimize(
         seed=seed,
     )
     plan = make_plan(source_kind, registry, request)
-    emit = _Emit(registry)
+    loud = verbose or debug
     with open_workspace(workspace) as space:
-        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
         source = describe(model, dataloader, registry, request, source_format)
-        timed = _timed_inputs(model, plugin.describe, request.profile, source, request.names)
-        steps = len(plan.builds) + len(plan.trials)
-        emit(RunStarted(source.title, source.model.signature, steps, plan.omissions, str(space.root), quiet))
-        for text in source.notices:
-            emit(Notice(text))
-        loud = verbose or debug
-        builds = run_builds(plan, source, space, emit, verbose=loud)
-        trials = run_trials(
-            plan, builds, source, space, request, emit, verify=verify_func, verbose=loud, timed_inputs=timed
-        )
-        choice = choose(trials, DEFAULT_STRATEGIES)
-        status = PackageStatus(
-            title=source.title,
-            created=created,
-            source=source_kind,
-            signature=source.model.signature,
-            environment=environment(registry),
-            request=request,
-            samples=_summaries(source),
-            builds=builds,
-            trials=trials,
-            omissions=plan.omissions,
-            choices=(choice,) if choice else (),
-            notices=source.notices,
-            duration_s=time.perf_counter() - start,
-        )
-        space.write_status(status)
-        emit(RunFinished(status))
+        timed = _timed_inputs(model, plugin.describe, source, request)
+        space.clear()  # not before the model and its samples have proved to be usable
+        with _announced(registry, source, plan, space, quiet=quiet) as emit:
+            builds = run_builds(plan, source, space, emit, verbose=loud)
+            trials = run_trials(
+                plan, builds, source, space, request, emit, verify=verify_func, verbose=loud, timed_inputs=timed
+            )
+            status = _status(registry, source, plan, request, builds, trials, time.perf_counter() - start)
+            space.write_status(status)
+            emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
 
 
@@ -190,14 +176,31 @@ class _Emit:
                 plugin.notify(event)
 
 
+@contextmanager
+def _announced(registry: Registry, source: Source, plan: Plan, space: Workspace, *, quiet: bool) -> Iterator[_Emit]:
+    """Say that the run starts, and that it was broken off if it was."""
+    emit = _Emit(registry)
+    steps = len(plan.builds) + len(plan.trials)
+    emit(RunStarted(source.title, source.model.signature, steps, plan.omissions, str(space.root), quiet))
+    for text in source.notices:
+        emit(Notice(text))
+    try:
+        yield emit
+    except BaseException as error:
+        emit(RunAborted(type(error).__name__))
+        raise
+
+
 def _timed_inputs(
-    model: Any, describe_sample: Callable[..., Any], profile: OptimizationProfile, source: Source, names: Any
+    model: Any, describe_sample: Callable[..., Description | None], source: Source, request: Request
 ) -> Tensors | None:
     """Return the first sample of the profile's own dataloader, if it has one."""
-    if profile.dataloader is None:
+    dataloader: Any = request.profile.dataloader
+    if dataloader is None:
         return None
-    for sample in profile.dataloader:  # type: ignore[attr-defined]  # any iterable; a wrong one raises TypeError
-        inputs: Tensors = describe_sample(model, sample, names).inputs
+    for sample in dataloader:
+        described = describe_sample(model, sample, request.names)
+        inputs = described.inputs if described else {}
         if set(inputs) != set(source.model.signature.input_names):
             raise DataloaderError(
                 f"the profile's dataloader gives {', '.join(inputs)}; the main one "
@@ -208,8 +211,32 @@ def _timed_inputs(
     raise DataloaderError("optimization_profile.dataloader gave no samples", "give it one sample, or leave it out")
 
 
-def _summaries(source: Source) -> tuple[SampleSummary, ...]:
-    return tuple(
-        SampleSummary(tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size)
-        for sample in source.samples
+def _status(
+    registry: Registry,
+    source: Source,
+    plan: Plan,
+    request: Request,
+    builds: tuple[BuildResult, ...],
+    trials: tuple[TrialResult, ...],
+    duration_s: float,
+) -> PackageStatus:
+    created = datetime.now(timezone.utc) - timedelta(seconds=duration_s)
+    choice = choose(trials, DEFAULT_STRATEGIES)
+    return PackageStatus(
+        title=source.title,
+        created=created.isoformat(timespec="seconds"),
+        source=plan.source,
+        signature=source.model.signature,
+        environment=environment(registry),
+        request=request,
+        samples=tuple(
+            SampleSummary(tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size)
+            for sample in source.samples
+        ),
+        builds=builds,
+        trials=trials,
+        omissions=plan.omissions,
+        choices=(choice,) if choice else (),
+        notices=source.notices,
+        duration_s=duration_s,
     )

@@ -1,7 +1,16 @@
 """Frozen records that everything else is said in. Standard library and attrs only."""
 
 from navcore.domain.device import DeviceKind
-from navcore.domain.event import BatchMeasured, Event, Notice, RunFinished, RunStarted, StepFinished, StepStarted
+from navcore.domain.event import (
+    BatchMeasured,
+    Event,
+    Notice,
+    RunAborted,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
 from navcore.domain.package_status import PackageStatus, SampleSummary
 from navcore.domain.request import OptimizationProfile, Request, Tolerance
 from navcore.domain.result import (
@@ -42,6 +51,7 @@ __all__ = [
     "Ratio",
     "Request",
     "Route",
+    "RunAborted",
     "RunFinished",
     "RunStarted",
     "SampleSummary",

@@ -8,7 +8,7 @@ from navcore.domain.package_status import PackageStatus
 from navcore.domain.result import BuildResult, Omission, TrialResult
 from navcore.domain.signature import Signature
 
-__all__ = ["BatchMeasured", "Event", "Notice", "RunFinished", "RunStarted", "StepFinished", "StepStarted"]
+__all__ = ["BatchMeasured", "Event", "Notice", "RunAborted", "RunFinished", "RunStarted", "StepFinished", "StepStarted"]
 
 
 @attrs.frozen
@@ -66,10 +66,17 @@ class BatchMeasured:
 
 
 @attrs.frozen
+class RunAborted:
+    """The run was broken off by an exception of this name, for example `KeyboardInterrupt`."""
+
+    reason: str
+
+
+@attrs.frozen
 class RunFinished:
     """The run ended, with everything that it found."""
 
     status: PackageStatus
 
 
-Event = RunStarted | Notice | StepStarted | StepFinished | BatchMeasured | RunFinished
+Event = RunStarted | Notice | StepStarted | StepFinished | BatchMeasured | RunAborted | RunFinished

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.domain import Dimension, OptimizationProfile, PackageStatus, Tolerance
 from navcore.errors import WorkspaceError
-from navcore.formats import Format
+from navcore.formats import Format, Risk
 
 if TYPE_CHECKING:
     import cattrs
@@ -74,7 +74,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _structure_float)
     converter.register_structure_hook(Dimension, lambda value, _: value)
     converter.register_unstructure_hook(Format, _format_data)
-    converter.register_structure_hook(Format, lambda value, _: Format(**value))
+    converter.register_structure_hook(Format, _structure_format)
     converter.register_structure_hook(
         Tolerance | tuple[tuple[str, Tolerance], ...] | None,
         lambda value, _: _structure_tolerance(converter, value),
@@ -95,6 +95,10 @@ def _structure_float(value: Any, _: type) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
+
+
+def _structure_format(value: Any, _: type) -> Format:
+    return Format(value["name"], suffix=value["suffix"], live=value["live"], risk=Risk(value["risk"]))
 
 
 def _format_data(value: Format) -> dict[str, Any]:

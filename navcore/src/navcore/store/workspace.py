@@ -61,6 +61,15 @@ class Workspace:
         """Return a path below the root with `/`."""
         return path.relative_to(self.root).as_posix()
 
+    def clear(self) -> None:
+        """Remove what earlier runs wrote; files that no run wrote stay."""
+        for name in _OURS:
+            entry = self.root / name
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+
     def write_status(self, status: PackageStatus) -> None:
         """Write the results; the file is replaced at once or not at all."""
         from navcore.store.schema import to_json
@@ -72,11 +81,10 @@ class Workspace:
 
 @contextlib.contextmanager
 def open_workspace(path: Path | str | None) -> Iterator[Workspace]:
-    """Give an empty workspace, and keep other runs out of it meanwhile.
+    """Give a workspace with whatever earlier runs left in it, and keep other runs out of it meanwhile.
 
     Args:
-        path: Folder; made if missing. What an earlier run wrote into a workspace is removed; files that no run
-            wrote stay. None: `./navigator_workspace`.
+        path: Folder; made if missing. None: `./navigator_workspace`.
 
     Raises:
         WorkspaceError: The folder is not empty and not a workspace, cannot be written, or another run uses it.
@@ -97,7 +105,6 @@ def open_workspace(path: Path | str | None) -> Iterator[Workspace]:
             f"the workspace {root} cannot be written: {error.strerror or error}", "pass workspace=<a folder you own>"
         ) from error
     try:
-        _empty(root)
         yield Workspace(root)
     finally:
         lock.release()
@@ -117,15 +124,6 @@ def _claim(root: Path) -> None:
                 "pass workspace=<a new or empty folder>",
             )
         marker.write_text("This folder is a navcore workspace: a new run removes what earlier runs wrote here.\n")
-
-
-def _empty(root: Path) -> None:
-    for name in _OURS:
-        entry = root / name
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink(missing_ok=True)
 
 
 def read_status(path: Path | str) -> PackageStatus:

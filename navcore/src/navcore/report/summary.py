@@ -1,0 +1,95 @@
+"""The summary of a run: the results table, everything that failed with its reason and fix, and what was chosen."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from navcore.domain import Choice, Failure, PackageStatus, Status
+from navcore.report import figures
+from navcore.report.results import results_table
+from navcore.report.troubles import Trouble, left_out, merge, paragraphs
+
+__all__ = ["choices", "legend", "summary", "title", "troubles"]
+
+
+def summary(status: PackageStatus, width: int, workspace: str = "") -> RenderableType:
+    """Return everything that people want to know about a run.
+
+    Args:
+        status: The run.
+        width: Of the console, in characters.
+        workspace: Folder of the run; paths of logs are shown inside it.
+    """
+    return Group(
+        Text(title(status), style="bold"),
+        Text(),
+        results_table(status, width),
+        Text(),
+        Text(legend(status), style="dim"),
+        *paragraphs(troubles(status), workspace),
+        *(part for notice in status.notices for part in (Text(), Text(f"Notice: {notice}"))),
+        Text(),
+        *(Text(sentence, style="bold") for sentence in choices(status)),
+    )
+
+
+def title(status: PackageStatus) -> str:
+    """Return one sentence about what was compared."""
+    sizes = sorted({sample.batch_size for sample in status.samples if sample.batch_size is not None})
+    batches = f" with batch sizes {', '.join(map(str, sizes))}" if sizes else ""
+    samples = figures.count(len(status.samples), "sample") + batches
+    took = figures.seconds(status.duration_s)
+    return f"{status.title} ({status.source}) on {status.request.device}, compared on {samples}, in {took}"
+
+
+def legend(status: PackageStatus) -> str:
+    """Return what the columns mean."""
+    noise = f"{status.request.profile.stability_percentage:g} %"
+    return (
+        "★ chosen. max error: largest absolute difference from the source. p50 ms, inf/s: at the batch size where each "
+        "is best. Speed: at the batch size of p50 ms, with its 95 % interval; a tie contains 1. "
+        f"~: noisier than {noise}."
+    )
+
+
+def troubles(status: PackageStatus) -> tuple[Trouble, ...]:
+    """Return what failed, what was skipped and what the plan left out; the same reason is given once."""
+    failures = [
+        *((build.status, f"{build.route} (build)", build.failure) for build in status.builds),
+        *((trial.status, f"{trial.route} on {trial.runner}", trial.failure) for trial in status.trials),
+    ]
+    failed = (_trouble("Failed", subject, failure) for kind, subject, failure in failures if kind is Status.FAILED)
+    skipped = (_trouble("Skipped", subject, failure) for kind, subject, failure in failures if kind is Status.SKIPPED)
+    return *merge(failed), *merge(skipped), *left_out(status.omissions)
+
+
+def choices(status: PackageStatus) -> tuple[str, ...]:
+    """Return one sentence per trial that was chosen, or one that says that none was."""
+    if status.choices:
+        merged: dict[tuple[str, str, int | None], list[Choice]] = {}
+        for choice in status.choices:
+            key = choice.trial.route, choice.trial.runner, choice.measurement.batch_size
+            merged.setdefault(key, []).append(choice)
+        return tuple(_sentence(group) for group in merged.values())
+    if any(trial.status is Status.OK for trial in status.trials):
+        return ("Nothing was chosen: no strategy takes any of the trials that work.",)
+    return ("Nothing works: no trial ran, agreed with the source and was measured. The reasons are above.",)
+
+
+def _sentence(group: list[Choice]) -> str:
+    first = group[0]
+    numbers = f"{figures.number(first.measurement.p50_ms)} ms, {figures.number(first.measurement.throughput)} inf/s"
+    if first.measurement.batch_size is not None:
+        numbers += f" at batch size {first.measurement.batch_size}"
+    if first.measurement.ratio is not None:
+        numbers += f", against the source {figures.speed(first.measurement.ratio)}"
+    reasons = "; ".join(dict.fromkeys(choice.reason.rstrip(".") for choice in group))
+    strategies = " and ".join(choice.strategy for choice in group)
+    return f"★ {first.trial.route} on {first.trial.runner}, chosen by {strategies}: {reasons} ({numbers})."
+
+
+def _trouble(heading: str, subject: str, failure: Failure | None) -> Trouble:
+    if failure is None:
+        return Trouble(heading, (subject,), "no reason was recorded")
+    return Trouble(heading, (subject,), failure.reason, failure.fix, failure.log)
