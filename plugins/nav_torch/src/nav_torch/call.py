@@ -1,0 +1,105 @@
+"""TorchCall: how named tensors become a call of the user's module, and its result named tensors again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from nav_torch.sample import Arguments, arguments_of
+from nav_torch.tree import KeyPath, Node, flatten, leaf_names, rebuild, render
+from navcore.domain import Names
+from navcore.errors import DataloaderError
+
+__all__ = ["TorchCall", "make_call"]
+
+
+@attrs.frozen(repr=False)
+class TorchCall:
+    """The structure of a call; equal for samples that differ only in their tensors.
+
+    Attributes:
+        positional, keywords: Structure of the arguments, with their constants.
+        inputs: Names of the leaves of both, in order.
+        outputs: Names for the outputs as the user wants them; empty where they name themselves.
+    """
+
+    positional: tuple[Node, ...]
+    keywords: tuple[tuple[str, Node], ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        names = iter(self.inputs)
+        parts = [render(node, names) for node in self.positional]
+        parts += [f"{key}={render(node, names)}" for key, node in self.keywords]
+        return f"forward({', '.join(parts)})"
+
+    def arguments(self, tensors: Iterable[Any]) -> Arguments:
+        """Return positional and keyword arguments with these tensors, given in the order of `inputs`."""
+        leaves = iter(tensors)
+        positional = tuple(rebuild(node, leaves) for node in self.positional)
+        return positional, {key: rebuild(node, leaves) for key, node in self.keywords}
+
+    def named_outputs(self, result: Any) -> dict[str, Any]:
+        """Return the tensors of what `forward` returned, by name.
+
+        What is no tensor is left out. Names that an input has are not used, because a graph on disk has one
+        namespace for both.
+
+        Raises:
+            DataloaderError: There are no tensors in it, or not as many as the user gave names for.
+        """
+        _, leaves = flatten(result)
+        if not leaves:
+            raise DataloaderError(
+                f"forward returned {type(result).__name__}, which holds no tensors that can be found",
+                "return tensors, or tuples, lists, dicts or dataclasses of tensors",
+            )
+        automatic = leaf_names(tuple(path for path, _ in leaves), "output", taken=self.inputs)
+        names = _chosen(self.outputs, automatic, "output")
+        return dict(zip(names, (leaf for _, leaf in leaves), strict=True))
+
+
+def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mapping[str, Any]]:
+    """Return the call that a sample stands for, and the sample's tensors and arrays by name.
+
+    Raises:
+        DataloaderError: The sample holds no tensors, does not fit `forward`, or the names are not as many.
+    """
+    positional, keywords = arguments_of(module, sample)
+    nodes, leaves = _flatten_each([*enumerate(positional), *keywords.items()])
+    if not leaves:
+        raise DataloaderError(
+            f"the sample ({type(sample).__name__}) holds no tensors",
+            "give torch tensors or numpy arrays, or tuples, lists, dicts or dataclasses of them",
+        )
+    inputs = _chosen(names.inputs, leaf_names(tuple(path for path, _ in leaves), "input"), "input")
+    split = len(positional)
+    call = TorchCall(nodes[:split], tuple(zip(keywords, nodes[split:], strict=True)), inputs, names.outputs)
+    return call, dict(zip(inputs, (leaf for _, leaf in leaves), strict=True))
+
+
+def _flatten_each(items: Iterable[tuple[Hashable, Any]]) -> tuple[tuple[Node, ...], list[tuple[KeyPath, Any]]]:
+    """Return one structure per argument, and the leaves of all with the argument's place or keyword on their path."""
+    nodes: list[Node] = []
+    leaves: list[tuple[KeyPath, Any]] = []
+    for key, value in items:
+        node, own = flatten(value)
+        nodes.append(node)
+        leaves += [((key, *path), leaf) for path, leaf in own]
+    return tuple(nodes), leaves
+
+
+def _chosen(wanted: tuple[str, ...], automatic: tuple[str, ...], side: str) -> tuple[str, ...]:
+    if not wanted:
+        return automatic
+    if len(wanted) != len(automatic):
+        raise DataloaderError(
+            f"{side}_names has {len(wanted)} names for {len(automatic)} {side}s ({', '.join(automatic)})",
+            f"give one name per {side}, in this order",
+        )
+    if len(set(wanted)) != len(wanted):
+        raise DataloaderError(f"{side}_names={wanted!r} has a name twice", "give every one a name of its own")
+    return wanted

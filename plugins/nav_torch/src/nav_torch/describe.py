@@ -1,0 +1,68 @@
+"""How the user's module is called, learnt from one sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nav_torch.call import TorchCall, make_call
+from nav_torch.sample import parameters_of
+from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
+from nav_torch.untouched import Draws, in_training_mode, untouched
+from navcore.contracts import Description, Infer, Names, Tensors
+from navcore.errors import DataloaderError, NavError
+
+__all__ = ["describe"]
+
+_TRAINING = "the model is in training mode: it is run and exported in eval mode, and left in training mode afterwards"
+
+
+def describe(module: Any, sample: Any, names: Names) -> Description:
+    """Return how the module is called, and the reference that runs it where it is.
+
+    Raises:
+        DataloaderError: The sample cannot be arguments of `forward`, or holds no tensors.
+    """
+    if sample is None:
+        return Description(inputs={}, infer=_no_sample)
+    call, leaves = make_call(module, sample, names)
+    return Description(
+        inputs={name: to_array(leaf) for name, leaf in leaves.items()},
+        infer=_reference(module, call),
+        call=call,
+        notices=(_TRAINING,) if in_training_mode(module) else (),
+    )
+
+
+def _no_sample(_inputs: Tensors) -> Tensors:
+    raise DataloaderError(
+        "a sample is None, and a torch module does not say what it takes", "pass dataloader=[sample, ...]"
+    )
+
+
+def _reference(module: Any, call: TorchCall) -> Infer:
+    device = device_of(module)
+    draws = Draws(device)
+
+    def infer(inputs: Tensors) -> Tensors:
+        tensors = {name: to_tensor(inputs[name], device) for name in call.inputs}
+        arguments, keywords = call.arguments(tensors.values())
+        with untouched(module, draws):
+            try:
+                result = module(*arguments, **keywords)
+            except NavError:
+                raise
+            except Exception as error:  # the user's model may raise anything
+                raise _refusal(module, call, inputs, error) from error
+            outputs = call.named_outputs(result)
+        return {name: to_array(tensor) for name, tensor in outputs.items()}
+
+    return infer
+
+
+def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: Exception) -> DataloaderError:
+    reason = (str(error).strip().splitlines() or ["no message"])[0]
+    return DataloaderError(
+        f"{type(module).__name__} refuses the sample ({shapes_of(inputs)}), called as {call!r}: "
+        f"{type(error).__name__}: {reason}",
+        f"make shapes and dtypes of the sample those that the model takes; its forward takes {parameters_of(module)}",
+    )

@@ -1,0 +1,83 @@
+"""`nav.torch.optimize`: the same as `nav.optimize`, for a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from navcore import Package
+from navcore import optimize as optimize_any
+from navcore.contracts import CustomConfig, Runner, Tensors
+from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
+from navcore.formats import Format
+from navcore.keywords import checked_keywords
+
+__all__ = ["optimize"]
+
+
+@checked_keywords
+def optimize(
+    model: Any,
+    dataloader: Iterable[Any],
+    *,
+    sample_count: int = 100,
+    batching: bool = True,
+    target_formats: Sequence[Format | str] | None = None,
+    target_device: DeviceKind | str | None = None,
+    runners: Sequence[str | Runner] | None = None,
+    optimization_profile: OptimizationProfile | None = None,
+    workspace: Path | str | None = None,
+    verbose: bool = False,
+    debug: bool = False,
+    verify_func: Callable[[Iterable[Tensors], Iterable[Tensors]], bool] | None = None,
+    custom_configs: Sequence[CustomConfig] | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    model_precision: str | None = None,
+    tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    max_hops: int = 4,
+    seed: int = 0,
+    quiet: bool = False,
+    registry: Any = None,
+) -> Package:
+    """Find the fastest way to run a torch module.
+
+    Args:
+        model: Any `torch.nn.Module`, on the device and in the precision that it is used in; left as it was.
+        dataloader: Samples as `forward` takes them: a tensor, a tuple or list of arguments with keyword arguments in
+            a dict at its end, or a dict of keyword arguments; tensors may be nested in dicts, tuples, lists and
+            dataclasses.
+        sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
+            `navcore.optimize`.
+        verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, tolerance: As there.
+        max_hops, seed, quiet, registry: As there.
+
+    Raises:
+        UsageError: Before anything is run: the model is no torch module, `forward` does not take the samples, or an
+            option is wrong.
+    """
+    return optimize_any(
+        model,
+        dataloader,
+        sample_count=sample_count,
+        batching=batching,
+        target_formats=target_formats,
+        target_device=target_device,
+        runners=runners,
+        optimization_profile=optimization_profile,
+        workspace=workspace,
+        verbose=verbose,
+        debug=debug,
+        verify_func=verify_func,
+        custom_configs=custom_configs,
+        input_names=input_names,
+        output_names=output_names,
+        model_precision=model_precision,
+        tolerance=tolerance,
+        max_hops=max_hops,
+        seed=seed,
+        source_format=Format.TORCH,
+        quiet=quiet,
+        registry=registry,
+    )

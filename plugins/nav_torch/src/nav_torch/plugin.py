@@ -1,0 +1,52 @@
+"""What nav-torch adds to navcore."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nav_torch.describe import describe
+from nav_torch.environment import environment
+from nav_torch.export_exportedprogram import ExportedProgramExporter
+from nav_torch.export_onnx import OnnxExporter
+from nav_torch.export_torchscript import TorchScriptExporter
+from nav_torch.run_compile import TorchCompileRunner
+from nav_torch.run_exportedprogram import TorchExportedProgramRunner
+from nav_torch.run_torch import TorchRunner
+from nav_torch.run_torchscript import TorchScriptRunner
+from navcore.contracts import Description, Exporter, Names, Runner
+from navcore.domain import DeviceKind
+from navcore.formats import Format
+from navcore.hookspecs import hookimpl
+
+
+@hookimpl
+def nav_recognise(model: Any) -> Format | None:
+    torch = sys.modules.get("torch")
+    return Format.TORCH if torch is not None and isinstance(model, torch.nn.Module) else None
+
+
+@hookimpl
+def nav_describe(model: Any, sample: Any, names: Names) -> Description:
+    return describe(model, sample, names)
+
+
+@hookimpl
+def nav_exporters() -> Iterable[Exporter]:
+    return TorchScriptExporter(), ExportedProgramExporter(), OnnxExporter()
+
+
+@hookimpl
+def nav_runners() -> Iterable[Runner]:
+    for device in DeviceKind:
+        suffix, devices = device.name, (device,)
+        yield TorchRunner(name=f"Torch{suffix}", devices=devices)
+        yield TorchCompileRunner(name=f"TorchCompile{suffix}", devices=devices)
+        yield TorchScriptRunner(name=f"TorchScript{suffix}", devices=devices)
+        yield TorchExportedProgramRunner(name=f"TorchExportedProgram{suffix}", devices=devices)
+
+
+@hookimpl
+def nav_environment() -> Mapping[str, str]:
+    return environment()

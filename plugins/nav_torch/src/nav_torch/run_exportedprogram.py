@@ -1,0 +1,46 @@
+"""Runners TorchExportedProgramCPU and TorchExportedProgramCUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from nav_torch.device import missing_device
+from nav_torch.infer import infer_artifact
+from navcore.contracts import Infer, Model, Runner
+from navcore.domain import DeviceKind
+from navcore.formats import Format
+
+__all__ = ["TorchExportedProgramRunner"]
+
+
+@attrs.frozen(kw_only=True)
+class TorchExportedProgramRunner(Runner):
+    """Loads the program and runs its graph, operator by operator."""
+
+    accepts: Format = Format.TORCH_EXPORTEDPROGRAM
+
+    def unavailable(self) -> str | None:
+        return missing_device(self.devices)
+
+    @contextmanager
+    def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
+        import torch
+
+        program = _moved(torch.export.load(model.path), device)
+        yield infer_artifact(program.module(), model, torch.device(device.value))
+
+
+def _moved(program: Any, device: DeviceKind) -> Any:
+    """Return the program on the device: its weights, and the devices that its graph names."""
+    from torch.export.passes import move_to_device_pass
+
+    tensors = [
+        value for value in (*program.state_dict.values(), *program.constants.values()) if hasattr(value, "device")
+    ]
+    if all(tensor.device.type == device.value for tensor in tensors):
+        return program
+    return move_to_device_pass(program, device.value)
