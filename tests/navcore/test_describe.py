@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from navcore.domain import Names, Request, TensorSpec
-from navcore.engine.describe import Source, describe, recognise
-from navcore.errors import DataloaderError, UnrecognisedModelError
+from navcore.engine.describe import Source, describe
+from navcore.engine.recognise import recognise
+from navcore.errors import DataloaderError, PluginError, UnrecognisedModelError
 from navcore.formats import Format
+from navcore.hookspecs import hookimpl
 from navcore.plugins import load_plugins
 from navcore.testing.toys import ToyModel, ToyPlugin, toy_samples
 
@@ -210,3 +212,32 @@ def test_the_users_samples_are_not_changed() -> None:
 
     for left, right in zip(before, samples, strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_a_plugin_that_fails_to_look_is_not_heard_and_the_others_decide(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        @hookimpl
+        def nav_recognise(self, model: Any) -> Format | None:
+            raise OSError("no eyes")
+
+    claimed, plugin = recognise(ToyModel(), load_plugins([Broken(), ToyPlugin()], installed=False))
+
+    assert ("toy-live", "toy") == (claimed.name, plugin.name)
+    assert "given by the caller failed in nav_recognise and is not heard: no eyes" in caplog.text
+
+
+def test_a_plugin_that_fails_to_describe_is_named() -> None:
+    class Broken:
+        __name__ = "broken"
+
+        @hookimpl
+        def nav_recognise(self, model: Any) -> Format | None:
+            return Format("mine", live=True)
+
+        @hookimpl
+        def nav_describe(self, model: Any, sample: Any, names: Names) -> Any:
+            raise KeyError("shape")
+
+    registry = load_plugins([Broken()], installed=False)
+    with pytest.raises(PluginError, match=r"plugin 'broken' .* failed to describe a sample: KeyError: 'shape'"):
+        describe(object(), [1], registry, Request())

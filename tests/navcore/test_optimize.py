@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import navcore as nav
 from navcore.contracts import Tensors, Tool
 from navcore.domain import Status, StepFinished, TrialResult
-from navcore.errors import NavError, NoRuntimeError, UnknownNameError, UsageError
+from navcore.errors import NavError, NoRuntimeError, UnknownNameError, UsageError, WorkspaceError
 from navcore.store.schema import to_json
 from navcore.store.workspace import read_status
 from navcore.testing.toys import (
@@ -145,6 +146,24 @@ def test_a_runner_that_fails_is_a_row_with_its_reason_and_never_chosen(
         package.get_runner(strategy=nav.SelectedRuntimeStrategy("toy-npz", "ToyNpz"))
 
 
+@pytest.mark.parametrize("moment", ["open", "close"])
+def test_a_runner_that_exits_or_fails_to_close_does_not_end_the_run(tmp_path: Path, moment: str) -> None:
+    @attrs.frozen(kw_only=True)
+    class Rude(ToyRunner):
+        @contextmanager
+        def open(self, model: Any, device: Any) -> Iterator[Any]:
+            if moment == "open":
+                raise SystemExit(3)
+            with ToyRunner.open(self, model, device) as infer:
+                yield infer
+            raise OSError("cannot let go")
+
+    package = run(tmp_path, *TOY_TOOLS[:3], Rude(), TOY_TOOLS[4])
+
+    assert Status.OK is trial(package, "ToyJson").status
+    assert {"open": Status.FAILED, "close": Status.OK}[moment] is trial(package, "ToyNpz").status
+
+
 def test_a_wrong_artifact_is_caught_although_its_converter_succeeded(tmp_path: Path) -> None:
     package = run(tmp_path, TOY_TOOLS[0], ToyConverter(fault="wrong"), *TOY_TOOLS[2:])
 
@@ -248,7 +267,7 @@ def test_what_steps_print_goes_into_their_logs(tmp_path: Path, capsys: pytest.Ca
     class Chatty(ToyExporter):
         def write(self, model: Any, out: Path) -> Any:
             print("converting", file=sys.stderr)
-            return super().write(model, out)
+            return ToyExporter.write(self, model, out)
 
     quiet = run(tmp_path, Chatty(), *TOY_TOOLS[1:])
 
@@ -326,6 +345,16 @@ def test_a_session_checks_its_feeds(tmp_path: Path) -> None:
 
     with session:
         assert (1, 2) == session.infer({"x": good})["y"].shape
+
+
+def test_an_artifact_that_another_run_replaced_is_not_run(tmp_path: Path) -> None:
+    package = run(tmp_path)
+    other = ToyModel(bias=np.array([7.0, 7.0], np.float32))
+    run(tmp_path, model=other)
+    with pytest.raises(WorkspaceError, match=r"model\.npz of toy-npz has changed since this package was made"):
+        package.get_runner(strategy=nav.SelectedRuntimeStrategy("toy-npz", "ToyNpz"))
+    with package.get_runner(strategy=nav.SelectedRuntimeStrategy("toy-live", "ToyLive")) as session:
+        assert (1, 2) == session.infer({"x": np.ones((1, 3), np.float32)})["y"].shape
 
 
 def test_strategies_that_are_none_are_errors(tmp_path: Path) -> None:

@@ -30,8 +30,12 @@ __all__ = [
     "UnrecognisedModelError",
     "UsageError",
     "WorkspaceError",
+    "first_line",
     "nearest",
 ]
+
+
+_LONGEST_LINE = 400
 
 
 class NavError(Exception):
@@ -102,6 +106,13 @@ class OutputMismatchError(NavError):
 
 class NoRuntimeError(NavError):
     """Nothing in the package works, or nothing satisfies the strategies."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message that says something, shortened to 400 characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" \t-=#*\x1b")]
+    text = lines[0] if lines else "no message"
+    return text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + " ..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

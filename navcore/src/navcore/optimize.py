@@ -29,8 +29,9 @@ from navcore.domain import (
 )
 from navcore.engine.build import run_builds
 from navcore.engine.choose import choose
-from navcore.engine.describe import Source, describe, recognise
+from navcore.engine.describe import Source, describe
 from navcore.engine.plan import Plan, make_plan
+from navcore.engine.recognise import recognise
 from navcore.engine.trial import VerifyFunction, run_trials
 from navcore.environment import environment
 from navcore.errors import DataloaderError

@@ -9,11 +9,12 @@ from typing import Any
 import attrs
 
 from navcore.contracts import Model, Strategy
-from navcore.domain import BuildResult, Choice, PackageStatus, Status, TrialResult
+from navcore.domain import Artifact, BuildResult, Choice, PackageStatus, Status, TrialResult
 from navcore.engine.choose import choose
-from navcore.errors import NoRuntimeError, UnknownNameError, UsageError
+from navcore.errors import NoRuntimeError, UnknownNameError, UsageError, WorkspaceError
 from navcore.registry import Registry
 from navcore.session import Session
+from navcore.store.workspace import sha256_of
 from navcore.strategies import MaxThroughputAndMinLatencyStrategy, MinLatencyStrategy
 
 __all__ = ["DEFAULT_STRATEGIES", "Package"]
@@ -104,12 +105,23 @@ class Package:
         build = self._build(trial.route)
         if build.artifact is None:
             raise UsageError(f"{trial.route} was not built", "see package.status.builds for the reason")
+        self._check_unchanged(build.artifact, trial.route)
         return Model(
             format=trial.format,
             signature=build.artifact.signature,
             path=self.workspace / build.artifact.path,
             examples=self.model.examples,
         )
+
+    def _check_unchanged(self, artifact: Artifact, route: str) -> None:
+        for file in artifact.files:
+            path = self.workspace / file.path
+            if not path.is_file() or sha256_of(path) != file.sha256:
+                raise WorkspaceError(
+                    f"{file.path} of {route} has changed since this package was made, perhaps by a later run in "
+                    f"{self.workspace}",
+                    "give every run a workspace of its own, and optimise again",
+                )
 
     def _tried(self) -> str:
         working = sum(trial.status is Status.OK for trial in self.status.trials)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from navcore.domain import (
     BuildResult,
     Event,
     Failure,
-    FileHash,
     Signature,
     Status,
     StepFinished,
@@ -86,7 +84,7 @@ def _write(build: Build, model: Model, workspace: Workspace, verbose: bool) -> A
         out = scratch / f"model{target.suffix}"
         try:
             signature = build.edge.write(model, out)
-        except Exception as error:  # a stranger's converter may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's converter may raise anything
             return failure_from(error, file, workspace.relative(log))
         failure = _check(signature, model.signature, out)
         if failure is not None:
@@ -94,7 +92,7 @@ def _write(build: Build, model: Model, workspace: Workspace, verbose: bool) -> A
         folder = workspace.artifact_folder(build.route.id)
         shutil.move(scratch, folder)
     path = folder / out.name
-    return Artifact(target, workspace.relative(path), signature, _hashes(folder, workspace))
+    return Artifact(target, workspace.relative(path), signature, workspace.hashes(folder))
 
 
 def _check(signature: Signature, expected: Signature, out: Path) -> Failure | None:
@@ -107,17 +105,3 @@ def _check(signature: Signature, expected: Signature, out: Path) -> Failure | No
             reason = f"{side.replace('_', ' ')} are {', '.join(got)}; the source has {', '.join(wanted)}"
             return Failure("signature", reason, "report this to the tool's author")
     return None
-
-
-def _hashes(folder: Path, workspace: Workspace) -> tuple[FileHash, ...]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple(FileHash(workspace.relative(path), _sha256(path), path.stat().st_size) for path in files)
-
-
-def _sha256(path: Path) -> str:
-    # hashlib.file_digest does this from Python 3.11 on.
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

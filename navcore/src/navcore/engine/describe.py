@@ -13,13 +13,13 @@ import numpy as np
 from navcore.contracts import Array, Description, Infer, Model, Tensors
 from navcore.domain import Request, Signature
 from navcore.engine.generate import generate
+from navcore.engine.recognise import kind_of, recognise
 from navcore.engine.shapes import Run, batch_size, declared_batch, infer_signature, resized
-from navcore.errors import DataloaderError, NavError, UnrecognisedModelError
+from navcore.errors import DataloaderError, NavError, PluginError, UnrecognisedModelError, first_line
 from navcore.formats import Format
-from navcore.known import suggest
 from navcore.registry import Plugin, Registry
 
-__all__ = ["Sample", "Source", "describe", "recognise"]
+__all__ = ["Sample", "Source", "describe"]
 
 _PROBE_EXTRA = 1
 _GENERATED = (2, 3)
@@ -49,54 +49,6 @@ class Source:
     samples: tuple[Sample, ...]
     title: str
     notices: tuple[str, ...]
-
-
-def recognise(model: Any, registry: Registry, forced: Format | None = None) -> tuple[Format, Plugin]:
-    """Return the model's format and the plugin that claims it.
-
-    Args:
-        model: As the user gave it.
-        registry: Loaded plugins.
-        forced: Format that the user asked for by `nav.torch.optimize` and the like; other claims are not heard.
-
-    Raises:
-        UnrecognisedModelError: No plugin claims the model, or two do.
-    """
-    claims = []
-    for plugin in registry.plugins:
-        if "nav_recognise" not in plugin.hooks:
-            continue
-        answer = plugin.recognise(model)
-        if answer is not None and forced in (None, answer):
-            claims.append((answer, plugin))
-    if len(claims) == 1:
-        return claims[0]
-    if claims:
-        names = " and ".join(f"{plugin.name!r} (as {answer})" for answer, plugin in claims)
-        raise UnrecognisedModelError(
-            f"two plugins claim {_kind(model)}: {names}",
-            "call the one you mean, for example nav.torch.optimize(...), or uninstall the other",
-        )
-    raise UnrecognisedModelError(*_unrecognised(model, registry, forced))
-
-
-def _kind(model: Any) -> str:
-    if isinstance(model, str | Path):
-        return f"the path {str(model)!r}"
-    return f"an object of type {type(model).__module__}.{type(model).__qualname__}"
-
-
-def _unrecognised(model: Any, registry: Registry, forced: Format | None) -> tuple[str, str]:
-    installed = ", ".join(f"{plugin.name} ({plugin.version})" for plugin in registry.plugins)
-    wanted = f" as {forced}" if forced else ""
-    cause = f"no installed plugin recognises {_kind(model)}{wanted}; installed: {installed}"
-    known = suggest(model)
-    if known is None or forced:
-        return cause, "pass a model that a plugin knows, or a plain function to profile it as it is"
-    broken = [problem for problem in registry.problems if known.distribution in problem.version]
-    if broken:
-        return cause, f"{known.distribution} is installed, but {broken[0].reason}; {broken[0].fix}"
-    return cause, f"pip install {known.distribution}"
 
 
 def describe(
@@ -152,7 +104,8 @@ def _descriptions(
     if dataloader is None:
         if source_format.live:
             raise DataloaderError(
-                f"no dataloader was given, and {_kind(model)} cannot be called without", "pass dataloader=[sample, ...]"
+                f"no dataloader was given, and {kind_of(model)} cannot be called without",
+                "pass dataloader=[sample, ...]",
             )
         return _declared(model, plugin, request)
     samples = list(itertools.islice(_iterate(dataloader), request.sample_count))
@@ -200,7 +153,8 @@ def _declared(model: Any, plugin: Plugin, request: Request) -> tuple[list[Descri
     declared = _describe(plugin, model, None, request)
     if declared.signature is None:
         raise DataloaderError(
-            f"no dataloader was given, and {_kind(model)} does not declare its inputs", "pass dataloader=[sample, ...]"
+            f"no dataloader was given, and {kind_of(model)} does not declare its inputs",
+            "pass dataloader=[sample, ...]",
         )
     signature = declared_batch(declared.signature, request.batching)
     made = [generate(signature.inputs, signature.batch, size, request.seed) for size in _GENERATED]
@@ -212,7 +166,16 @@ def _declared(model: Any, plugin: Plugin, request: Request) -> tuple[list[Descri
 
 
 def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Description:
-    description = plugin.describe(model, sample, request.names)
+    try:
+        description = plugin.describe(model, sample, request.names)
+    except NavError:
+        raise
+    except Exception as error:  # a stranger's hook may raise anything
+        raise PluginError(
+            f"plugin {plugin.name!r} ({plugin.version}) failed to describe a sample: "
+            f"{type(error).__name__}: {first_line(error)}",
+            "look at the sample first; if it is what the model takes, report this to the plugin's author",
+        ) from error
     if description is None:
         raise UnrecognisedModelError(
             f"plugin {plugin.name!r} ({plugin.version}) recognises the model but does not describe it",
@@ -228,9 +191,8 @@ def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
         raise
     except Exception as error:  # the user's model may raise anything
         shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataloaderError(
-            f"the model refuses sample {index} ({shapes}): {type(error).__name__}: {reason}",
+            f"the model refuses sample {index} ({shapes}): {type(error).__name__}: {first_line(error)}",
             "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first",
         ) from error
 
@@ -255,10 +217,9 @@ def _probe(first: Description, runs: Sequence[Run], request: Request) -> tuple[l
         inputs = resized(runs[0].inputs, batched, other)
         return [Run(inputs, first.infer(inputs))], []
     except Exception as error:  # the user's model may raise anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return [], [
-            f"the model refuses batch size {other} ({reason}); it is optimised for the samples' batch size alone. "
-            "Pass batching=False to say that this is meant"
+            f"the model refuses batch size {other} ({first_line(error)}); it is optimised for the samples' batch size "
+            "alone. Pass batching=False to say that this is meant"
         ]
 
 

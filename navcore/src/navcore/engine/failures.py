@@ -6,14 +6,12 @@ import traceback
 from typing import TextIO
 
 from navcore.domain import Failure
-from navcore.errors import NavError
+from navcore.errors import NavError, first_line
 
 __all__ = ["failure_from"]
 
-_LONGEST = 400
 
-
-def failure_from(error: Exception, log: TextIO, log_path: str, kind: str = "exception") -> Failure:
+def failure_from(error: BaseException, log: TextIO, log_path: str, kind: str = "exception") -> Failure:
     """Return the failure, and write the whole traceback into the log."""
     log.write("".join(traceback.format_exception(error)))
     if isinstance(error, NavError):
@@ -21,11 +19,4 @@ def failure_from(error: Exception, log: TextIO, log_path: str, kind: str = "exce
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]
         return Failure("missing-dependency", f"the module {top!r} is not installed", f"pip install {top}", log_path)
-    return Failure(kind, f"{type(error).__name__}: {_headline(error)}", "", log_path)
-
-
-def _headline(error: Exception) -> str:
-    """Return the first line of the message that says something, shortened."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" \t-=#*\x1b")]
-    text = lines[0] if lines else "no message"
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+    return Failure(kind, f"{type(error).__name__}: {first_line(error)}", "", log_path)

@@ -12,6 +12,7 @@ import numpy as np
 
 from navcore.contracts import Infer, Tensors
 from navcore.domain import Measurement, OptimizationProfile, Ratio
+from navcore.errors import first_line
 
 __all__ = ["Sweep", "batch_sizes", "measure_round_robin"]
 
@@ -72,9 +73,8 @@ class Sweep:
     def fail(self, batch_size: int | None, error: Exception) -> None:
         """End the sweep at a batch size that the candidate cannot run; what it has stays."""
         self.ended = True
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         at = f"batch size {batch_size}" if batch_size else "the sample"
-        self.notes.append(f"{at} failed: {type(error).__name__}: {reason}")
+        self.notes.append(f"{at} failed: {type(error).__name__}: {first_line(error)}")
 
 
 def measure_round_robin(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -33,6 +34,8 @@ from navcore.engine.shapes import resized
 from navcore.store.workspace import Workspace
 
 __all__ = ["VerifyFunction", "run_trials"]
+
+_LOGGER = logging.getLogger(__name__)
 
 Emit = Callable[[Event], None]
 VerifyFunction = Callable[[Iterable[Tensors], Iterable[Tensors]], bool]
@@ -111,20 +114,28 @@ def _check(
         return attrs.evolve(blank, status=Status.SKIPPED, failure=failure), None
     model = context.source.model if build is None else model_of(build, context.source, context.workspace)
     log = context.workspace.log(f"check-{trial.subject.replace(' on ', '-')}")
-    with captured(log, echo=context.verbose) as file, contextlib.ExitStack() as stack:
+    with captured(log, echo=context.verbose) as file:
+        stack = contextlib.ExitStack()
         try:
             start = time.perf_counter()
             infer = stack.enter_context(trial.runner.open(model, context.request.device))
             blank = attrs.evolve(blank, load_s=time.perf_counter() - start)
             result = _compare(blank, infer, context)
-        except Exception as error:  # a stranger's runtime may raise anything
-            failure = failure_from(error, file, context.workspace.relative(log))
-            return attrs.evolve(blank, failure=failure), None
-        if result.failure is not None:
-            file.write(result.failure.reason)
-            return attrs.evolve(result, failure=attrs.evolve(result.failure, log=context.workspace.relative(log))), None
-        opened.push(stack.pop_all())
-    return result, infer
+        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+            result = attrs.evolve(blank, failure=failure_from(error, file, context.workspace.relative(log)))
+        if result.failure is None:
+            opened.callback(_close, stack, trial.subject)
+            return result, infer
+        _close(stack, trial.subject)
+        file.write(f"{result.failure.reason}\n")
+    return attrs.evolve(result, failure=attrs.evolve(result.failure, log=context.workspace.relative(log))), None
+
+
+def _close(stack: contextlib.ExitStack, subject: str) -> None:
+    try:
+        stack.close()
+    except Exception:  # a stranger's runtime may fail to let go; what it gave still counts
+        _LOGGER.exception("%s failed to close", subject)
 
 
 def _compare(blank: TrialResult, infer: Infer, context: _Context) -> TrialResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import shutil
 import tempfile
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import attrs
 
-from navcore.domain import PackageStatus
+from navcore.domain import FileHash, PackageStatus
 from navcore.errors import WorkspaceError
 
-__all__ = ["DEFAULT", "MARKER", "Workspace", "open_workspace", "read_status"]
+__all__ = ["DEFAULT", "MARKER", "Workspace", "open_workspace", "read_status", "sha256_of"]
 
 DEFAULT = Path("navigator_workspace")
 MARKER = ".navcore-workspace"
@@ -60,6 +61,11 @@ class Workspace:
     def relative(self, path: Path) -> str:
         """Return a path below the root with `/`."""
         return path.relative_to(self.root).as_posix()
+
+    def hashes(self, folder: Path) -> tuple[FileHash, ...]:
+        """Return every file below a folder of the workspace, sorted by path."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return tuple(FileHash(self.relative(path), sha256_of(path), path.stat().st_size) for path in files)
 
     def clear(self) -> None:
         """Remove what earlier runs wrote; files that no run wrote stay."""
@@ -141,6 +147,15 @@ def read_status(path: Path | str) -> PackageStatus:
     if not file.exists():
         raise WorkspaceError(f"{root} holds no results: its run did not finish", "run the optimisation again")
     return from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):  # hashlib.file_digest does this from Python 3.11 on
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _file_name(text: str) -> str:
