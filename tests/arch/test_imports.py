@@ -78,3 +78,12 @@ def test_importing_a_plugin_loads_no_framework(plugin: Any) -> None:
     code = "\n".join(f"import {value.partition(':')[0]}" for value in values)
 
     assert set() == _loaded_by(code) & FRAMEWORKS
+
+
+def test_importing_navcore_asks_no_plugin_for_names() -> None:
+    code = "import sys, navcore; sys.exit('importlib.metadata' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, (
+        "`from navcore import <module>` inside navcore asks the front door: use `import ... as`"
+    )

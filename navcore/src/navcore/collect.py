@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from navcore import hookspecs
+import navcore.hookspecs as hookspecs
 from navcore.contracts import Converter, Edge, Exporter, Runner, Strategy, Tool
 from navcore.errors import nearest
 from navcore.formats import Format
@@ -74,13 +74,20 @@ def _rank(claim: Claim) -> tuple[int, str, str, str, str]:
     distribution = claim.version.partition(" ")[0]
     ours = distribution in {entry.distribution for entry in FIRST_PARTY.values()}
     order = 0 if distribution == "navcore" else 1 if ours else 2
-    return order, claim.plugin, claim.hook, str(getattr(claim.item, "name", "")), repr(claim.item)
+    return order, claim.plugin, claim.hook, str(getattr(claim.item, "name", "")), _text(claim.item)
+
+
+def _text(item: object) -> str:
+    try:
+        return repr(item)
+    except Exception:  # a stranger's repr may raise anything
+        return f"<{type(item).__name__}>"
 
 
 def _wrong_type(claim: Claim) -> tuple[str, str] | None:
     wanted = _RETURNS[claim.hook]
     if not isinstance(claim.item, wanted):
-        reason = f"`{claim.hook}` returned {claim.item!r}, which is not a {wanted.__name__}"
+        reason = f"`{claim.hook}` returned {_text(claim.item)}, which is not a {wanted.__name__}"
         return reason, f"return instances of navcore.contracts.{wanted.__name__}; correct or uninstall the plugin"
     try:
         hash(claim.item)

@@ -14,7 +14,7 @@ so that it can be hashed, compared and rebuilt in another process.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
@@ -41,6 +41,7 @@ __all__ = [
     "Strategy",
     "Tensors",
     "Tool",
+    "VerifyFunction",
 ]
 
 Array = npt.NDArray[Any]
@@ -52,6 +53,10 @@ Tensors = Mapping[str, Array]
 Infer = Callable[[Tensors], Tensors]
 """Runs the model once; returns when the outputs are complete. The outputs belong to the caller: the callee
 neither writes to them afterwards nor hands out a buffer of its own."""
+
+
+VerifyFunction = Callable[[Iterable[Tensors], Iterable[Tensors]], bool]
+"""The user's own check: takes the candidate's outputs and the source's, one mapping per sample; True accepts."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

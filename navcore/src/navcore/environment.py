@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
 
 from navcore.registry import Registry
 
@@ -13,6 +12,8 @@ __all__ = ["environment"]
 
 def environment(registry: Registry) -> tuple[tuple[str, str], ...]:
     """Return facts as (name, value) pairs sorted by name; a plugin that fails to give its own says so."""
+    from importlib.metadata import version
+
     import psutil
 
     facts = {

@@ -75,6 +75,7 @@ class UnknownNameError(UsageError):
         near = nearest(name, alternatives)
         fix = f"did you mean {near!r}? Otherwise {hint}" if near else hint
         super().__init__(f"no {kind} named {name!r}; known: {listing}", fix)
+        self.args = (kind, name, alternatives, hint)  # so that it can be copied and pickled
         self.kind = kind
         self.name = name
         self.known = alternatives

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from navcore.errors import nearest
 from navcore.known import FRONT_DOOR
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "lend", "lent_names", "list_names"]
 
@@ -17,6 +19,8 @@ GROUP = "navcore.names"
 
 def lent_names() -> tuple[str, ...]:
     """Return every name that an installed plugin lends, sorted."""
+    from importlib.metadata import entry_points
+
     return tuple(sorted({entry_point.name for entry_point in entry_points(group=GROUP)}))
 
 
@@ -31,6 +35,8 @@ def lend(name: str) -> Any:
     Raises:
         AttributeError: No installed plugin lends it, two lend different things, or its import failed.
     """
+    from importlib.metadata import entry_points
+
     offers = {entry_point.value: entry_point for entry_point in entry_points(group=GROUP, name=name)}
     if len(offers) > 1:
         raise AttributeError(f"navcore.{name} is lent by two plugins: {_list(offers)}; uninstall one of them")

@@ -1,47 +1,20 @@
-"""optimize(): from a model and samples to a package, top to bottom."""
+"""optimize(): from a model and samples to a package."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from navcore.contracts import CustomConfig, Description, Runner, Tensors
-from navcore.domain import (
-    BuildResult,
-    DeviceKind,
-    Event,
-    Notice,
-    OptimizationProfile,
-    PackageStatus,
-    Request,
-    RunAborted,
-    RunFinished,
-    RunStarted,
-    SampleSummary,
-    Tolerance,
-    TrialResult,
-)
-from navcore.engine.build import run_builds
-from navcore.engine.choose import choose
-from navcore.engine.describe import Source, describe
-from navcore.engine.plan import Plan, make_plan
-from navcore.engine.recognise import recognise
-from navcore.engine.trial import VerifyFunction, run_trials
-from navcore.environment import environment
-from navcore.errors import DataloaderError
+from navcore.contracts import CustomConfig, Runner, VerifyFunction
+from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
-from navcore.options import configured, make_request
-from navcore.package import DEFAULT_STRATEGIES, Package
-from navcore.plugins import load_plugins
+from navcore.package import Package
 from navcore.registry import Registry
-from navcore.store.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from navcore.engine.plan import Plan
 
 __all__ = ["make_run_plan", "optimize"]
 
@@ -104,12 +77,18 @@ def optimize(
         UsageError: Before anything is run: a name that does not exist, a model that nobody recognises, samples that
             the model refuses, a folder that is not ours.
     """
-    start = time.perf_counter()
-    registry = configured(registry or load_plugins(), custom_configs or ())
-    source_kind, plugin = recognise(model, registry, source_format)
-    request = make_request(
-        registry,
-        source_kind,
+    from navcore.run import run  # the engine is loaded when it is needed: `import navcore` stays quick
+
+    return run(
+        model,
+        dataloader,
+        custom_configs=custom_configs,
+        workspace=workspace,
+        verbose=verbose or debug,
+        verify=verify_func,
+        source_format=source_format,
+        quiet=quiet,
+        registry=registry,
         target_formats=target_formats,
         runners=runners,
         device=target_device,
@@ -123,21 +102,6 @@ def optimize(
         output_names=output_names,
         seed=seed,
     )
-    plan = make_plan(source_kind, registry, request)
-    loud = verbose or debug
-    with open_workspace(workspace) as space:
-        source = describe(model, dataloader, registry, request, source_format)
-        timed = _timed_inputs(model, plugin.describe, source, request)
-        space.clear()  # not before the model and its samples have proved to be usable
-        with _announced(registry, source, plan, space, quiet=quiet) as emit:
-            builds = run_builds(plan, source, space, emit, verbose=loud)
-            trials = run_trials(
-                plan, builds, source, space, request, emit, verify=verify_func, verbose=loud, timed_inputs=timed
-            )
-            status = _status(registry, source, plan, request, builds, trials, time.perf_counter() - start)
-            space.write_status(status)
-            emit(RunFinished(status))
-        return Package(status, space.root, source.model, registry)
 
 
 @checked_keywords
@@ -157,87 +121,15 @@ def make_run_plan(
     Raises:
         UsageError: A name that does not exist, or a model that nobody recognises.
     """
-    registry = configured(registry or load_plugins(), custom_configs or ())
-    source_kind, _ = recognise(model, registry, source_format)
-    request = make_request(
-        registry, source_kind, target_formats=target_formats, runners=runners, device=target_device, max_hops=max_hops
-    )
-    return make_plan(source_kind, registry, request)
+    from navcore.run import plan_for
 
-
-@attrs.frozen
-class _Emit:
-    """Tells every plugin that listens; none of them can disturb the run."""
-
-    registry: Registry
-
-    def __call__(self, event: Event) -> None:
-        for plugin in self.registry.plugins:
-            if "nav_event" in plugin.hooks:
-                plugin.notify(event)
-
-
-@contextmanager
-def _announced(registry: Registry, source: Source, plan: Plan, space: Workspace, *, quiet: bool) -> Iterator[_Emit]:
-    """Say that the run starts, and that it was broken off if it was."""
-    emit = _Emit(registry)
-    steps = len(plan.builds) + len(plan.trials)
-    emit(RunStarted(source.title, source.model.signature, steps, plan.omissions, str(space.root), quiet))
-    for text in source.notices:
-        emit(Notice(text))
-    try:
-        yield emit
-    except BaseException as error:
-        emit(RunAborted(type(error).__name__))
-        raise
-
-
-def _timed_inputs(
-    model: Any, describe_sample: Callable[..., Description | None], source: Source, request: Request
-) -> Tensors | None:
-    """Return the first sample of the profile's own dataloader, if it has one."""
-    dataloader: Any = request.profile.dataloader
-    if dataloader is None:
-        return None
-    for sample in dataloader:
-        described = describe_sample(model, sample, request.names)
-        inputs = described.inputs if described else {}
-        if set(inputs) != set(source.model.signature.input_names):
-            raise DataloaderError(
-                f"the profile's dataloader gives {', '.join(inputs)}; the main one "
-                f"{', '.join(source.model.signature.input_names)}",
-                "give both the same structure",
-            )
-        return inputs
-    raise DataloaderError("optimization_profile.dataloader gave no samples", "give it one sample, or leave it out")
-
-
-def _status(
-    registry: Registry,
-    source: Source,
-    plan: Plan,
-    request: Request,
-    builds: tuple[BuildResult, ...],
-    trials: tuple[TrialResult, ...],
-    duration_s: float,
-) -> PackageStatus:
-    created = datetime.now(timezone.utc) - timedelta(seconds=duration_s)
-    choice = choose(trials, DEFAULT_STRATEGIES)
-    return PackageStatus(
-        title=source.title,
-        created=created.isoformat(timespec="seconds"),
-        source=plan.source,
-        signature=source.model.signature,
-        environment=environment(registry),
-        request=request,
-        samples=tuple(
-            SampleSummary(tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size)
-            for sample in source.samples
-        ),
-        builds=builds,
-        trials=trials,
-        omissions=plan.omissions,
-        choices=(choice,) if choice else (),
-        notices=source.notices,
-        duration_s=duration_s,
+    return plan_for(
+        model,
+        custom_configs=custom_configs,
+        source_format=source_format,
+        registry=registry,
+        target_formats=target_formats,
+        runners=runners,
+        device=target_device,
+        max_hops=max_hops,
     )

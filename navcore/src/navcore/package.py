@@ -10,7 +10,6 @@ import attrs
 
 from navcore.contracts import Model, Strategy
 from navcore.domain import Artifact, BuildResult, Choice, PackageStatus, Status, TrialResult
-from navcore.engine.choose import choose
 from navcore.errors import NoRuntimeError, UnknownNameError, UsageError, WorkspaceError
 from navcore.registry import Registry
 from navcore.session import Session
@@ -72,6 +71,8 @@ class Package:
         Raises:
             NoRuntimeError: No strategy finds a runtime that works.
         """
+        from navcore.engine.choose import choose
+
         asked = _asked(strategies, strategy)
         choice = choose(self.status.trials, asked, include_source=include_source)
         if choice is None:

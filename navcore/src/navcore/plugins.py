@@ -5,18 +5,24 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
 
-from navcore import hookspecs, python_model, strategies
+# Not `from navcore import ...`: while navcore is being imported, that asks every installed plugin for the name.
+import navcore.hookspecs as hookspecs
+import navcore.python_model as python_model
+import navcore.strategies as strategies
 from navcore.collect import Claim, collect, nearest_hook
 from navcore.contracts import Description
 from navcore.domain import Event, Names
 from navcore.formats import Format
+from navcore.known import FIRST_PARTY
 from navcore.registry import Plugin, Problem, Registry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "load_plugins"]
 
@@ -34,6 +40,8 @@ def load_plugins(extra: Iterable[object] = (), *, installed: bool = True) -> Reg
         extra: Plugin modules or objects to load besides, named by `__name__` or class.
         installed: Whether to load the installed plugins too.
     """
+    from importlib.metadata import entry_points
+
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     loading = _Loading(manager)
@@ -46,8 +54,11 @@ def load_plugins(extra: Iterable[object] = (), *, installed: bool = True) -> Reg
     return loading.registry()
 
 
-def _order(entry_point: EntryPoint) -> tuple[str, str]:
-    return entry_point.name, entry_point.value
+def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
+    """First-party plugins first, so that no stranger takes their name."""
+    ours = {"navcore", *(entry.distribution for entry in FIRST_PARTY.values())}
+    dist = entry_point.dist
+    return dist is None or dist.name not in ours, entry_point.name, entry_point.value
 
 
 def _version(entry_point: EntryPoint) -> str:

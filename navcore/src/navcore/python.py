@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from navcore.contracts import Runner
+from navcore.contracts import Runner, VerifyFunction
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
-from navcore.engine.trial import VerifyFunction
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
 from navcore.optimize import optimize as optimize_any

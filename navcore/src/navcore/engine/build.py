@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +89,7 @@ def _write(build: Build, model: Model, workspace: Workspace, verbose: bool) -> A
         if failure is not None:
             return attrs.evolve(failure, log=workspace.relative(log))
         folder = workspace.artifact_folder(build.route.id)
-        shutil.move(scratch, folder)
+        scratch.rename(folder)
     path = folder / out.name
     return Artifact(target, workspace.relative(path), signature, workspace.hashes(folder))
 

@@ -187,8 +187,8 @@ def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Desc
 def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
     try:
         return Run(inputs, infer(inputs))
-    except NavError:
-        raise
+    except DataloaderError as error:
+        raise DataloaderError(f"sample {index}: {error.cause}", error.fix) from error
     except Exception as error:  # the user's model may raise anything
         shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
         raise DataloaderError(
@@ -218,8 +218,8 @@ def _probe(first: Description, runs: Sequence[Run], request: Request) -> tuple[l
         return [Run(inputs, first.infer(inputs))], []
     except Exception as error:  # the user's model may raise anything
         return [], [
-            f"the model refuses batch size {other} ({first_line(error)}); it is optimised for the samples' batch size "
-            "alone. Pass batching=False to say that this is meant"
+            f"the model refuses batch size {other} ({first_line(error.__cause__ or error)}); it is optimised for the "
+            "samples' batch size alone. Pass batching=False to say that this is meant"
         ]
 
 

@@ -12,7 +12,7 @@ from navcore.formats import Format
 from navcore.known import FIRST_PARTY
 from navcore.registry import Registry
 
-__all__ = ["Build", "Plan", "Trial", "make_plan", "reachable", "works"]
+__all__ = ["Build", "Plan", "Trial", "blocked", "make_plan", "reachable", "works"]
 
 
 @attrs.frozen

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
 
-from navcore.contracts import Infer, Tensors
+from navcore.contracts import Infer, Tensors, VerifyFunction
 from navcore.domain import (
     Agreement,
     BatchMeasured,
@@ -33,13 +33,11 @@ from navcore.engine.plan import Plan, Trial
 from navcore.engine.shapes import resized
 from navcore.store.workspace import Workspace
 
-__all__ = ["VerifyFunction", "run_trials"]
+__all__ = ["run_trials"]
 
 _LOGGER = logging.getLogger(__name__)
 
 Emit = Callable[[Event], None]
-VerifyFunction = Callable[[Iterable[Tensors], Iterable[Tensors]], bool]
-"""Takes the candidate's outputs and the source's, one mapping per sample; True lets the candidate pass."""
 
 
 @attrs.frozen(eq=False)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +44,9 @@ class Workspace:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give an empty folder that is gone afterwards, unless it was moved elsewhere."""
+        import shutil
+        import tempfile
+
         parent = self.root / "scratch"
         parent.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent))
@@ -69,6 +69,8 @@ class Workspace:
 
     def clear(self) -> None:
         """Remove what earlier runs wrote; files that no run wrote stay."""
+        import shutil
+
         for name in _OURS:
             entry = self.root / name
             if entry.is_dir() and not entry.is_symlink():
@@ -151,6 +153,8 @@ def read_status(path: Path | str) -> PackageStatus:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, read in pieces."""
+    import hashlib
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):  # hashlib.file_digest does this from Python 3.11 on

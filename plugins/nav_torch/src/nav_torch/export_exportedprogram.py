@@ -37,7 +37,7 @@ class ExportedProgramExporter(Exporter):
 
 
 def _dynamic_shapes(signature: Signature) -> Any:
-    """Return which axes may vary, as torch.export takes it: nested, because `forward` takes `*tensors`.
+    """Return which axes of each input may vary.
 
     `Dim.DYNAMIC` and not a Dim with bounds: torch then finds the bounds in the model (a position table ends at 512),
     where named ones are refused with `Constraints violated`. Unlike `Dim.AUTO` it never makes an axis static.
@@ -45,8 +45,7 @@ def _dynamic_shapes(signature: Signature) -> Any:
     import torch
 
     dynamic = torch.export.Dim.DYNAMIC
-    axes = [
+    return tuple(
         {axis: dynamic for axis, dimension in enumerate(spec.shape) if isinstance(dimension, str)}
         for spec in signature.inputs
-    ]
-    return (tuple(axes),)
+    )

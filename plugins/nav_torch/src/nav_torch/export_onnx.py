@@ -87,16 +87,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _dynamic_shapes(signature: Signature) -> Any:
-    """Return which axes may vary, one Dim per name, nested as `forward(*tensors)` needs it."""
-    import torch
+    """Return the name of each axis that may vary, for each input.
 
-    names = sorted({name for spec in signature.inputs for name in spec.shape if isinstance(name, str)})
-    dims = {name: torch.export.Dim(name, min=1) for name in names}
-    axes = [
-        {axis: dims[dimension] for axis, dimension in enumerate(spec.shape) if isinstance(dimension, str)}
+    torch exports named axes with `Dim.DYNAMIC` and then renames them in the graph: unlike a Dim of that name, it finds
+    the bounds in the model, and an axis never becomes static.
+    """
+    return tuple(
+        {axis: dimension for axis, dimension in enumerate(spec.shape) if isinstance(dimension, str)}
         for spec in signature.inputs
-    ]
-    return (tuple(axes),)
+    )
 
 
 def _weights_bytes(module: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,18 @@ def flat_module(model: Model) -> Any:
             outputs = model.call.named_outputs(self.module(*arguments, **keywords))
             return _distinct([outputs[name] for name in model.signature.output_names], tensors)
 
+    FlatModule.forward.__signature__ = _signature(len(model.signature.inputs))  # type: ignore[attr-defined]  # as inspect documents
     return FlatModule()
+
+
+def _signature(count: int) -> inspect.Signature:
+    """Return the signature of a method that takes so many tensors.
+
+    torch 2.9 cannot express the guards of `*tensors`: `NameError: name 'L' is not defined` when it runs the export.
+    Drop when the floor is a torch that can, as 2.13.
+    """
+    names = ("self", *(f"tensor_{index}" for index in range(count)))
+    return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
 
 def _distinct(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
