@@ -11,6 +11,7 @@ import pytest
 from navcore.contracts import Tensors
 from navcore.domain import OptimizationProfile
 from navcore.engine.measure import Sweep, batch_sizes, measure_round_robin
+from navcore.engine.timing import LocalTimer
 
 FEEDS: Tensors = {"x": np.zeros((1, 1), np.float32)}
 
@@ -32,7 +33,7 @@ class Clock:
                 calls.append(name)
             return feeds
 
-        return Sweep(name, infer)
+        return Sweep(name, LocalTimer(infer, self))
 
 
 def measure(clock: Callable[[], int], *sweeps: Sweep, batch_size: int | None = 1, **options: int) -> int:
@@ -112,7 +113,7 @@ def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
         clock.now_ns += int(1e8 * (1 + next(steps) % 5))
         return feeds
 
-    noisy = Sweep("noisy", infer)
+    noisy = Sweep("noisy", LocalTimer(infer, clock))
     rounds = measure(clock, noisy, max_trials=6)
 
     assert 6 == rounds
@@ -126,7 +127,7 @@ def test_a_candidate_that_raises_ends_alone_and_keeps_what_it_has() -> None:
     def infer(feeds: Tensors) -> Tensors:
         raise MemoryError("out of memory\nsecond line")
 
-    broken = Sweep("broken", infer, measurements=[])
+    broken = Sweep("broken", LocalTimer(infer, clock))
     measure(clock, good, broken, batch_size=64)
 
     assert broken.ended
@@ -138,11 +139,11 @@ def test_the_sweep_ends_once_throughput_has_stopped_growing_and_keeps_every_size
     clock = Clock()
     profile = OptimizationProfile()
     saturated = {1: 1.0, 2: 1.2, 4: 2.4, 8: 4.8, 16: 9.6}
-    sweeps = [Sweep("source", lambda feeds: feeds)]
+    sweeps = [clock.candidate("source", 1.0)]
     for size, ms in saturated.items():
         if sweeps[0].ended:
             break
-        sweeps[0].infer = clock.candidate("source", ms).infer
+        sweeps[0].timer = clock.candidate("source", ms).timer
         measure(clock, *sweeps, batch_size=size)
 
     assert [1, 2, 4, 8, 16] == [found.batch_size for found in sweeps[0].measurements]
@@ -156,7 +157,7 @@ def test_batch_sizes_that_the_user_lists_are_all_measured() -> None:
     sweep = clock.candidate("source", ms=1.0)
     profile = OptimizationProfile(batch_sizes=(1, 1, 2, 3, 4, 5))
     for size in batch_sizes(profile):
-        sweep.infer = clock.candidate("source", float(size)).infer
+        sweep.timer = clock.candidate("source", float(size)).timer
         measure_round_robin([sweep], FEEDS, size, profile, baseline=None, random=np.random.default_rng(0), clock=clock)
 
     assert [1, 2, 3, 4, 5] == [found.batch_size for found in sweep.measurements]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contracts import CustomConfig, Runner, VerifyFunction
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
+from navcore.errors import UsageError
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
 from navcore.package import Package
@@ -43,6 +44,12 @@ def optimize(
     seed: int = 0,
     source_format: Format | None = None,
     quiet: bool = False,
+    isolate: bool = True,
+    timeout_s: float = 1800.0,
+    tool_timeouts_s: Mapping[str, float] | None = None,
+    memory_limit_bytes: int | None = None,
+    budget_s: float | None = None,
+    resume: bool = False,
     registry: Registry | None = None,
 ) -> Package:
     """Try every way to run the model that the installed plugins make possible, and return what each one gave.
@@ -71,23 +78,43 @@ def optimize(
         seed: Of made-up inputs, of the order of measurements, and of the bootstrap.
         source_format: Take the model as this, whatever plugins claim.
         quiet: Whether to show nothing, neither progress nor summary.
+        isolate: Whether artifacts on disk are converted and run in worker processes, so that a crash or a hang costs
+            one route and not the run. False: everything runs in this process, for debugging.
+        timeout_s: Longest wall time of one step in a worker.
+        tool_timeouts_s: Other limits by the name of the exporter, converter or runner.
+        memory_limit_bytes: Most resident memory of a worker and all that it starts; None: no limit.
+        budget_s: Time for the whole run: short routes come first, what the time does not reach is skipped, and the
+            best so far is returned. None: no limit.
+        resume: Whether to go on with an interrupted run of the same model and options in the workspace.
         registry: Plugins to use; None: those installed.
 
     Raises:
         UsageError: Before anything is run: a name that does not exist, a model that nobody recognises, samples that
             the model refuses, a folder that is not ours.
     """
-    from navcore.run import run  # the engine is loaded when it is needed: `import navcore` stays quick
+    from navcore.engine.host import Limits  # the engine is loaded when it is needed: `import navcore` stays quick
+    from navcore.run import Conduct, run
 
+    try:
+        conduct = Conduct(
+            workspace=workspace,
+            verbose=verbose or debug,
+            verify=verify_func,
+            quiet=quiet,
+            isolate=isolate,
+            limits=Limits(timeout_s, memory_limit_bytes),
+            timeouts_s=dict(tool_timeouts_s or {}),
+            budget_s=budget_s,
+            resume=resume,
+        )
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error).partition("\n")[0], "see help(navcore.optimize) for what each option takes") from error
     return run(
         model,
         dataloader,
+        conduct,
         custom_configs=custom_configs,
-        workspace=workspace,
-        verbose=verbose or debug,
-        verify=verify_func,
         source_format=source_format,
-        quiet=quiet,
         registry=registry,
         target_formats=target_formats,
         runners=runners,

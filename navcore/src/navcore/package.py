@@ -13,7 +13,7 @@ from navcore.domain import Artifact, BuildResult, Choice, PackageStatus, Status,
 from navcore.errors import NoRuntimeError, UnknownNameError, UsageError, WorkspaceError
 from navcore.registry import Registry
 from navcore.session import Session
-from navcore.store.workspace import sha256_of
+from navcore.store.workspace import Workspace
 from navcore.strategies import MaxThroughputAndMinLatencyStrategy, MinLatencyStrategy
 
 __all__ = ["DEFAULT_STRATEGIES", "Package"]
@@ -116,8 +116,7 @@ class Package:
 
     def _check_unchanged(self, artifact: Artifact, route: str) -> None:
         for file in artifact.files:
-            path = self.workspace / file.path
-            if not path.is_file() or sha256_of(path) != file.sha256:
+            if not Workspace(self.workspace).holds(file):
                 raise WorkspaceError(
                     f"{file.path} of {route} has changed since this package was made, perhaps by a later run in "
                     f"{self.workspace}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from navcore.contracts import CustomConfig, Description, Tensors, VerifyFunction
 from navcore.domain import (
     BuildResult,
     Event,
+    Failure,
     Notice,
     PackageStatus,
     Request,
@@ -22,58 +24,150 @@ from navcore.domain import (
     RunFinished,
     RunStarted,
     SampleSummary,
+    Status,
     TrialResult,
 )
+from navcore.engine.budget import Budget
 from navcore.engine.build import run_builds
+from navcore.engine.check import Bench, blank
 from navcore.engine.choose import choose
 from navcore.engine.describe import Source, describe
-from navcore.engine.plan import Plan, make_plan
+from navcore.engine.fleet import Fleet
+from navcore.engine.host import Limits
+from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.recognise import recognise
+from navcore.engine.signals import terminable
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
-from navcore.errors import DataloaderError
+from navcore.errors import DataloaderError, UnknownNameError
 from navcore.formats import Format
 from navcore.options import configured, make_request
 from navcore.package import DEFAULT_STRATEGIES, Package
 from navcore.plugins import load_plugins
 from navcore.registry import Registry
+from navcore.store.journal import Journal, identity_of
 from navcore.store.workspace import Workspace, open_workspace
 
-__all__ = ["plan_for", "run"]
+__all__ = ["Conduct", "plan_for", "run"]
+
+
+@attrs.frozen(kw_only=True)
+class Conduct:
+    """How a run is carried out, beside what is asked for.
+
+    Attributes:
+        workspace: Folder; None: `./navigator_workspace`.
+        verbose: Whether to show what steps print.
+        verify: The user's own check.
+        quiet: Whether to show nothing.
+        isolate: Whether tools that work on files run in workers.
+        limits: Of a step in a worker.
+        timeouts_s: Other timeouts by name of the tool.
+        budget_s: Time for the whole run; None: no limit.
+        resume: Whether to go on with the interrupted run in the workspace.
+    """
+
+    workspace: Path | str | None = None
+    verbose: bool = False
+    verify: VerifyFunction | None = None
+    quiet: bool = False
+    isolate: bool = True
+    limits: Limits = attrs.field(factory=lambda: Limits(1800.0))
+    timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
+    budget_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
+    resume: bool = False
 
 
 def run(
     model: Any,
     dataloader: Iterable[Any] | None,
+    conduct: Conduct,
     *,
     custom_configs: Sequence[CustomConfig] | None,
-    workspace: Path | str | None,
-    verbose: bool,
-    verify: VerifyFunction | None,
     source_format: Format | None,
-    quiet: bool,
     registry: Registry | None,
     **options: Any,
 ) -> Package:
     """Return what `navcore.optimize` returns; `options` are those of `navcore.options.make_request`."""
     start = time.perf_counter()
+    budget = Budget.of(conduct.budget_s)
     registry = configured(registry or load_plugins(), custom_configs or ())
     source_kind, plugin = recognise(model, registry, source_format)
     request = make_request(registry, source_kind, **options)
     plan = make_plan(source_kind, registry, request)
-    with open_workspace(workspace) as space:
+    _check_timeouts(conduct.timeouts_s, registry)
+    with open_workspace(conduct.workspace) as space, terminable():
         source = describe(model, dataloader, registry, request, source_format)
         timed = _timed_inputs(model, plugin.describe, source, request)
-        space.clear()  # not before the model and its samples have proved to be usable
-        with _announced(registry, source, plan, space, quiet=quiet) as emit:
-            builds = run_builds(plan, source, space, emit, verbose=verbose)
-            trials = run_trials(
-                plan, builds, source, space, request, emit, verify=verify, verbose=verbose, timed_inputs=timed
-            )
-            status = _status(registry, source, plan, request, builds, trials, time.perf_counter() - start)
+        journal, source = _journal(plan, source, request, space, resume=conduct.resume)
+        fleet = Fleet(conduct.isolate, registry.origins, conduct.limits, conduct.timeouts_s)
+        bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
+        results = _Results(plan, journal)
+        with closing(fleet), _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
+            try:
+                builds = run_builds(
+                    plan, source, space, fleet, journal, emit, deadline=budget.builds, verbose=conduct.verbose
+                )
+                run_trials(plan, builds, bench, journal, budget, emit, timed_inputs=timed)
+            except BaseException:
+                fleet.close()  # before anything else: they may still be working
+                space.write_status(_status(registry, source, request, results, time.perf_counter() - start))
+                raise
+            status = _status(registry, source, request, results, time.perf_counter() - start)
             space.write_status(status)
             emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
+
+
+def _check_timeouts(timeouts_s: Mapping[str, float], registry: Registry) -> None:
+    known = {tool.name for tool in registry.origins}
+    for name in timeouts_s:
+        if name not in known:
+            raise UnknownNameError("tool", name, known, "run `nav plugins` to see what is installed")
+
+
+def _journal(plan: Plan, source: Source, request: Request, space: Workspace, *, resume: bool) -> tuple[Journal, Source]:
+    """Return the journal of the run that is resumed, or a new one in a workspace that is cleared for it."""
+    identity = identity_of(
+        [version("navcore"), str(source.model.signature), repr(request), repr(plan.builds), repr(plan.trials)],
+        [array for sample in source.samples for side in (sample.inputs, sample.outputs) for array in side.values()],
+    )
+    found = Journal.read(space.root, identity) if resume else None
+    if found is not None:
+        return found, source
+    space.clear()  # not before the model and its samples have proved to be usable
+    if resume:
+        notice = "there was no run of this model with these options to resume, so everything is done anew"
+        source = attrs.evolve(source, notices=(*source.notices, notice))
+    return Journal.begin(space.root, identity), source
+
+
+@attrs.frozen
+class _Results:
+    """The results so far; what the run did not reach is skipped."""
+
+    plan: Plan
+    journal: Journal
+
+    def builds(self) -> tuple[BuildResult, ...]:
+        found = self.journal.builds
+        return tuple(
+            found.get(build.route.id)
+            or BuildResult(build.route.id, build.edge.name, Status.SKIPPED, 0.0, failure=_INTERRUPTED)
+            for build in self.plan.builds
+        )
+
+    def trials(self) -> tuple[TrialResult, ...]:
+        return tuple(self._trial(trial) for trial in self.plan.trials)
+
+    def _trial(self, trial: Trial) -> TrialResult:
+        found = self.journal.trials.get(trial.subject)
+        if found is None or (found.status is Status.OK and not found.measurements):
+            return attrs.evolve(found or blank(trial), status=Status.SKIPPED, failure=_INTERRUPTED)
+        return found
+
+
+_INTERRUPTED = Failure("interrupted", "the run ended before its turn", "run again with resume=True")
 
 
 def plan_for(
@@ -138,15 +232,10 @@ def _timed_inputs(
 
 
 def _status(
-    registry: Registry,
-    source: Source,
-    plan: Plan,
-    request: Request,
-    builds: tuple[BuildResult, ...],
-    trials: tuple[TrialResult, ...],
-    duration_s: float,
+    registry: Registry, source: Source, request: Request, results: _Results, duration_s: float
 ) -> PackageStatus:
     created = datetime.now(timezone.utc) - timedelta(seconds=duration_s)
+    plan, builds, trials = results.plan, results.builds(), results.trials()
     choice = choose(trials, DEFAULT_STRATEGIES)
     return PackageStatus(
         title=source.title,

@@ -58,6 +58,22 @@ def optimize(
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Of made-up inputs and of the order of measurements.")
     ] = 0,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="SECONDS", help="Time for the whole run; the best so far is what counts."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, metavar="SECONDS", help="Longest time of one conversion or trial in a worker.")
+    ] = 1800.0,
+    memory_limit: Annotated[
+        int | None, typer.Option(min=1, metavar="MIB", help="Most memory of a worker. Default: no limit.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run of this model in the workspace.")
+    ] = False,
+    isolate: Annotated[
+        bool, typer.Option("--isolate/--no-isolate", help="Whether conversions and trials of files run in workers.")
+    ] = True,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor summary.")] = False,
     debug: Debug = False,
@@ -121,6 +137,11 @@ def optimize(
                 debug=debug,
                 seed=seed,
                 quiet=quiet,
+                isolate=isolate,
+                timeout_s=timeout,
+                memory_limit_bytes=memory_limit * 1024 * 1024 if memory_limit else None,
+                budget_s=budget,
+                resume=resume,
                 registry=_with_console(registry, console),
             )
         finish(_chosen_by(picks, package.status), workspace, stdout, as_json=as_json, quiet=quiet)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
-from navcore.contracts import Infer, Tensors
-from navcore.domain import Measurement, OptimizationProfile, Ratio
+from navcore.contracts import Tensors
+from navcore.domain import Failure, Measurement, OptimizationProfile, Ratio, TrialResult
+from navcore.engine.failures import StepFailed
+from navcore.engine.timing import Clock, Timer
 from navcore.errors import first_line
 
 __all__ = ["Sweep", "batch_sizes", "measure_round_robin"]
@@ -22,8 +24,6 @@ _WARM_UP_NS = 1_000_000_000
 _SETTLED = 0.1
 _RESAMPLES = 500
 _LARGEST_BATCH = 2**20
-
-Clock = Callable[[], int]
 
 
 def batch_sizes(profile: OptimizationProfile) -> Iterator[int]:
@@ -44,19 +44,31 @@ class Sweep:
 
     Attributes:
         name: Of the candidate.
-        infer: What is timed.
+        timer: What is timed, where it runs.
         measurements: What was found so far, by ascending batch size.
         notes: Why the sweep ended, if it did before the last batch size.
         saturated: Batch sizes in a row that brought less than the cut-off.
         ended: Whether the candidate takes part no more.
+        failure: What ended it, where a step failed in a worker.
     """
 
     name: str
-    infer: Infer
+    timer: Timer
     measurements: list[Measurement] = attrs.field(factory=list)
     notes: list[str] = attrs.field(factory=list)
     saturated: int = 0
     ended: bool = False
+    failure: Failure | None = None
+
+    @staticmethod
+    def resumed(name: str, timer: Timer, found: TrialResult, profile: OptimizationProfile) -> Sweep:
+        """Return a sweep that goes on after the measurements that a trial has."""
+        sweep = Sweep(name, timer)
+        for measurement in found.measurements:
+            sweep.add(measurement, profile)
+        sweep.notes = list(found.notes)
+        sweep.ended = sweep.ended or bool(found.notes)
+        return sweep
 
     def add(self, measurement: Measurement, profile: OptimizationProfile) -> None:
         """Keep a measurement, and end the sweep once throughput has stopped growing."""
@@ -73,8 +85,10 @@ class Sweep:
     def fail(self, batch_size: int | None, error: Exception) -> None:
         """End the sweep at a batch size that the candidate cannot run; what it has stays."""
         self.ended = True
+        self.failure = error.failure if isinstance(error, StepFailed) else None
         at = f"batch size {batch_size}" if batch_size else "the sample"
-        self.notes.append(f"{at} failed: {type(error).__name__}: {first_line(error)}")
+        reason = self.failure.reason if self.failure else f"{type(error).__name__}: {first_line(error)}"
+        self.notes.append(f"{at} failed: {reason}")
 
 
 def measure_round_robin(
@@ -86,6 +100,7 @@ def measure_round_robin(
     baseline: str | None,
     random: np.random.Generator,
     clock: Clock = time.perf_counter_ns,
+    deadline: float = math.inf,
 ) -> int:
     """Measure every sweep that has not ended at one batch size, and return the number of rounds.
 
@@ -99,15 +114,18 @@ def measure_round_robin(
         profile: Sizes and stopping rule.
         baseline: Name of the sweep that the others are compared with; None where there is none.
         random: Order of the candidates, and the bootstrap.
-        clock: Nanoseconds, monotonic.
+        clock: For the bound on warming up.
+        deadline: By time.monotonic(); after it, one round is the last.
     """
     timings = _warm_up([sweep for sweep in sweeps if not sweep.ended], feeds, batch_size, profile, clock)
     rounds = 0
     while timings and rounds < profile.max_trials:
         for index in random.permutation(len(timings)):
-            timings[index].block(feeds, batch_size, clock)
+            timings[index].block(batch_size)
         timings = [timing for timing in timings if not timing.sweep.ended]
         rounds += 1
+        if time.monotonic() > deadline:
+            break
         if rounds >= max(profile.min_trials, profile.stabilization_windows) and _stable(timings, profile):
             break
     base = next((timing for timing in timings if timing.sweep.name == baseline), None)
@@ -126,13 +144,12 @@ class _Timing:
     blocks_ms: list[float] = attrs.field(factory=list)
     calls_ms: list[float] = attrs.field(factory=list)
 
-    def block(self, feeds: Tensors, batch_size: int | None, clock: Clock) -> None:
+    def block(self, batch_size: int | None) -> None:
         """Time one block of calls, one by one."""
         if self.sweep.ended:
             return
         try:
-            self.sweep.infer(feeds)
-            times = [_time_ms(self.sweep.infer, feeds, clock) for _ in range(self.calls)]
+            times = self.sweep.timer.block(self.calls)
         except Exception as error:  # a stranger's runtime may raise anything, out of memory included
             self.sweep.fail(batch_size, error)
             return
@@ -166,7 +183,8 @@ def _warm_up(
     timings = []
     for sweep in sweeps:
         try:
-            call_ms = _settle(sweep.infer, feeds, clock)
+            sweep.timer.bind(feeds)
+            call_ms = _settle(sweep.timer, clock)
         except Exception as error:  # a stranger's runtime may raise anything, out of memory included
             sweep.fail(batch_size, error)
             continue
@@ -175,22 +193,15 @@ def _warm_up(
     return timings
 
 
-def _settle(infer: Infer, feeds: Tensors, clock: Clock) -> float:
+def _settle(timer: Timer, clock: Clock) -> float:
     """Call until two calls in a row take about the same time, and return that time in ms."""
-    infer(feeds)
-    times = [_time_ms(infer, feeds, clock)]
     start = clock()
+    times = timer.block(1)
     while len(times) < _WARM_UP_CALLS and clock() - start < _WARM_UP_NS:
-        times.append(_time_ms(infer, feeds, clock))
+        times += timer.block(1)
         if abs(times[-1] - times[-2]) <= _SETTLED * times[-2]:
             break
     return times[-1]
-
-
-def _time_ms(infer: Infer, feeds: Tensors, clock: Clock) -> float:
-    start = clock()
-    infer(feeds)
-    return max(clock() - start, 1) / 1e6
 
 
 def _stable(timings: Sequence[_Timing], profile: OptimizationProfile) -> bool:

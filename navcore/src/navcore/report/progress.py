@@ -50,7 +50,8 @@ class Display:
             self._step(event)
         elif isinstance(event, StepFinished):
             self.done += 1
-            self._line(f"[{self.done}/{self.steps}] {event.kind} {event.subject}: {_outcome(event)}", only_plain=True)
+            text = f"[{self.done}/{self.steps}] {event.kind} {event.subject}: {_outcome(event)}{self._to_go()}"
+            self._line(text, only_plain=True)
         elif isinstance(event, BatchMeasured):
             size = "" if event.batch_size is None else f" at batch size {event.batch_size}"
             text = f"measured {figures.count(len(event.candidates), 'candidate')}{size} in {event.rounds} rounds"
@@ -60,6 +61,13 @@ class Display:
         elif isinstance(event, RunStarted):
             self._line(f"optimizing {event.title}: {event.signature}")
             self._line(f"{figures.count(event.steps, 'step')}, then measuring; workspace {event.workspace}")
+
+    def _to_go(self) -> str:
+        """How long until measuring, if the steps to come take as long as those that were."""
+        if not 0 < self.done < self.steps:
+            return ""
+        left_s = (time.monotonic() - self.began_s) / self.done * (self.steps - self.done)
+        return f"; about {figures.seconds(left_s)} until measuring" if left_s >= 1 else ""
 
     def close(self) -> None:
         """Take the live line away."""
@@ -82,7 +90,8 @@ class Display:
         if self.live is None or self.live.live.auto_refresh != ticking:
             self.close()
             self.live = self._new_live(ticking)
-        description = f"{_DOING.get(event.kind, event.kind)} {event.subject}"
+        to_go = self._to_go() if ticking else ""
+        description = f"{_DOING.get(event.kind, event.kind)} {event.subject}{to_go}"
         self.live.update(self.live.tasks[0].id, description=description, completed=self.done, refresh=True)
 
     def _new_live(self, ticking: bool) -> Progress:

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from navcore.domain import Dimension, OptimizationProfile, PackageStatus, Tolerance
 from navcore.errors import WorkspaceError
@@ -15,7 +15,7 @@ from navcore.formats import Format, Risk
 if TYPE_CHECKING:
     import cattrs
 
-__all__ = ["SCHEMA", "from_json", "to_data", "to_json"]
+__all__ = ["SCHEMA", "from_json", "record_data", "record_from", "to_data", "to_json"]
 
 SCHEMA = 1
 """Number of the layout of `package.json`.
@@ -24,6 +24,28 @@ SCHEMA = 1
 """
 
 _TEXTS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+Record = TypeVar("Record")
+
+
+def record_data(record: Any) -> Any:
+    """Return any of the domain's records as JSON-ready data."""
+    return _converter().unstructure(record)
+
+
+def record_from(data: Any, kind: type[Record]) -> Record:
+    """Return the record that `record_data` described.
+
+    Raises:
+        ValueError: The data does not have the record's fields.
+    """
+    import cattrs
+
+    try:
+        return _converter().structure(data, kind)
+    except cattrs.BaseValidationError as error:
+        raise ValueError("; ".join(cattrs.transform_error(error))) from error
 
 
 def to_data(status: PackageStatus) -> dict[str, Any]:

@@ -18,7 +18,7 @@ DEFAULT = Path("navigator_workspace")
 MARKER = ".navcore-workspace"
 _STATUS = "package.json"
 _LOCK = ".navcore-lock"
-_OURS = ("artifacts", "logs", "scratch", _STATUS)
+_OURS = ("artifacts", "logs", "reproduce", "scratch", "journal.json", _STATUS)
 
 
 @attrs.frozen
@@ -66,6 +66,11 @@ class Workspace:
         """Return every file below a folder of the workspace, sorted by path."""
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return tuple(FileHash(self.relative(path), sha256_of(path), path.stat().st_size) for path in files)
+
+    def holds(self, file: FileHash) -> bool:
+        """Return whether a file is there with the content that it had."""
+        path = self.root / file.path
+        return path.is_file() and path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
 
     def clear(self) -> None:
         """Remove what earlier runs wrote; files that no run wrote stay."""

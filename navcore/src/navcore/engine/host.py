@@ -1,0 +1,246 @@
+"""A worker process, seen from the engine: one request at a time, watched, and killed whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+import attrs
+
+from navcore.contracts import Array, Tensors
+from navcore.domain import Failure
+from navcore.engine import wire
+from navcore.engine.failures import StepFailed
+from navcore.engine.worker import LOST_CONNECTION
+
+__all__ = ["Limits", "Worker"]
+
+_WATCH_S = 0.05
+_START_TIMEOUT_S = 120.0
+
+
+@attrs.frozen
+class Limits:
+    """What a step may use.
+
+    Attributes:
+        timeout_s: Wall time of one step.
+        memory_bytes: Resident memory of the worker and all that it started; None: no limit of ours.
+    """
+
+    timeout_s: float = attrs.field(validator=attrs.validators.gt(0))
+    memory_bytes: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
+
+
+@attrs.define(eq=False)
+class Worker:
+    """One process.
+
+    Attributes:
+        name: Whose tools it runs, for messages.
+        steps: Requests served so far.
+    """
+
+    name: str
+    steps: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+    _requests: BinaryIO | None = None
+    _replies: BinaryIO | None = None
+    _lifeline: int = -1
+    _watch: _Watch | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there and can be asked."""
+        return self._process is not None and self._process.poll() is None and self._requests is not None
+
+    def start(self) -> None:
+        """Start the process. Spawned, not forked: a fork of torch, TensorFlow or JAX hangs."""
+        request_end, requests = os.pipe()
+        replies, reply_end = os.pipe()
+        life_end, lifeline = os.pipe()
+        theirs = (request_end, reply_end, life_end)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "navcore.engine.worker", *map(str, theirs)],
+                pass_fds=theirs,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=_environment(),
+            )
+        finally:
+            for number in theirs:
+                os.close(number)
+        self._requests, self._replies = os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
+        self._lifeline = lifeline
+        self._watch = _Watch(self._process)
+        self._watch.start()
+        self.ask({"do": "hello", "path": sys.path}, None, Limits(_START_TIMEOUT_S), "its start")
+
+    def ask(
+        self, message: wire.Message, arrays: Tensors | None, limits: Limits, what: str
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Send a request and return the answer.
+
+        Args:
+            message, arrays: The request.
+            limits: For this request.
+            what: What is done, for messages: `"onnx/openvino-ir"`.
+
+        Raises:
+            StepFailed: The tool failed, or the worker crashed or was killed; then it is gone.
+        """
+        watch = self._watch
+        if self._requests is None or self._replies is None or watch is None:
+            raise ValueError(f"worker {self.name!r} is not running")
+        watch.limit(limits)
+        try:
+            wire.send(self._requests, message, arrays)
+            answer, results = wire.receive(self._replies)
+        except (EOFError, OSError, ValueError) as error:
+            raise StepFailed(self._autopsy(what, limits, error)) from error
+        finally:
+            watch.limit(None)
+        self.steps += 1
+        if "failure" in answer:
+            raise StepFailed(Failure(**answer["failure"]))
+        return answer, results
+
+    def _autopsy(self, what: str, limits: Limits, error: Exception) -> Failure:
+        """Say what became of the worker, and clear away what is left of it."""
+        if self._process is None or self._watch is None:
+            return Failure("crash", f"the worker was ended during {what}")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)  # the pipes may break a moment before the process is gone
+        status = self._process.poll()
+        verdict = self._watch.verdict
+        self.kill()
+        if verdict == "timeout":
+            return Failure(
+                "timeout",
+                f"{what} took longer than {limits.timeout_s:g} s, so its worker was killed",
+                "pass a larger timeout_s, or leave this route out",
+            )
+        if verdict == "memory":
+            return Failure(
+                "out-of-memory",
+                f"{what} took more than {limits.memory_bytes} bytes of memory, so its worker was killed",
+                "pass a larger memory_limit_bytes, or leave this route out",
+            )
+        return _death(what, status, error)
+
+    def kill(self) -> None:
+        """End the process and everything that it started, now."""
+        process, self._process = self._process, None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+        if process is not None:
+            _kill_group(process)
+        for stream in (self._requests, self._replies):
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
+        self._requests = self._replies = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment, with what has to be there before a library loads."""
+    environment = dict(os.environ)
+    # Threads of libgomp spin while they wait: with a neighbour on the same cores a call took up to 27 times as long.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Where the user's process found navcore; its whole sys.path follows in the first request.
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return environment
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _death(what: str, status: int | None, error: Exception) -> Failure:
+    if status is None and isinstance(error, ValueError):
+        return Failure("crash", f"{what} wrote into the worker's connection, so the worker was ended")
+    if status is None or status == LOST_CONNECTION:
+        return Failure("crash", f"{what} closed the worker's connection, so the worker was ended")
+    if status >= 0:
+        return Failure("crash", f"the worker exited with status {status} during {what}")
+    name = signal.Signals(-status).name
+    if name == "SIGKILL":
+        return Failure(
+            "out-of-memory",
+            f"the worker was killed by SIGKILL during {what}, and not by this run: most likely the system ran out of "
+            "memory",
+            "free memory, or use a smaller batch or model",
+        )
+    return Failure("crash", f"the worker died of {name} during {what}", "report this to the tool's author, with the log")
+
+
+class _Watch(threading.Thread):
+    """Kills the worker's group when a limit is passed, or when its leader is gone and others hold the pipes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True, name=f"navcore-watch-{process.pid}")
+        self.verdict = ""
+        self._process = process
+        self._over = threading.Event()
+        self._limits: Limits | None = None
+        self._deadline = 0.0
+
+    def limit(self, limits: Limits | None) -> None:
+        """Begin to watch one request, or end it."""
+        self._deadline = time.monotonic() + limits.timeout_s if limits else 0.0
+        self._limits = limits
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def run(self) -> None:
+        while not self._over.wait(_WATCH_S):
+            limits = self._limits
+            if limits is not None and time.monotonic() > self._deadline:
+                self.verdict = "timeout"
+            elif limits is not None and limits.memory_bytes and _resident(self._process.pid) > limits.memory_bytes:
+                self.verdict = "memory"
+            elif not _gone(self._process.pid):
+                continue
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            return
+
+
+def _gone(pid: int) -> bool:
+    """Whether the process has ended; its status stays for whoever waits for it."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _resident(pid: int) -> int:
+    """Resident bytes of a process and all its descendants."""
+    import psutil
+
+    try:
+        leader = psutil.Process(pid)
+        family = [leader, *leader.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    total = 0
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total

@@ -1,0 +1,60 @@
+"""Models on disk and signatures as JSON, for workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from navcore.contracts import Array, Model, Tensors
+from navcore.domain import Signature, TensorSpec
+from navcore.formats import Format, Risk
+
+__all__ = ["example_arrays", "model_data", "model_from", "signature_data", "signature_from"]
+
+
+def signature_data(signature: Signature) -> dict[str, Any]:
+    """Return the signature as JSON-ready data."""
+    sides = (signature.inputs, signature.outputs)
+    inputs, outputs = ([[spec.name, spec.dtype, list(spec.shape)] for spec in side] for side in sides)
+    return {"inputs": inputs, "outputs": outputs, "batch": signature.batch}
+
+
+def signature_from(data: Mapping[str, Any]) -> Signature:
+    """Return the signature that `signature_data` described."""
+    inputs, outputs = (
+        tuple(TensorSpec(name, dtype, tuple(shape)) for name, dtype, shape in data[side])
+        for side in ("inputs", "outputs")
+    )
+    return Signature(inputs, outputs, data["batch"])
+
+
+def model_data(model: Model) -> dict[str, Any]:
+    """Return a model on disk as JSON-ready data; its examples travel beside it, see `example_arrays`."""
+    made = model.format
+    return {
+        "format": [made.name, made.suffix, made.live, made.risk.value],
+        "signature": signature_data(model.signature),
+        "path": str(model.path),
+        "examples": len(model.examples),
+    }
+
+
+def example_arrays(model: Model) -> dict[str, Array]:
+    """Return the arrays of all examples, named by place and input."""
+    return {f"{place}/{name}": array for place, feeds in enumerate(model.examples) for name, array in feeds.items()}
+
+
+def model_from(data: Mapping[str, Any], arrays: Tensors) -> Model:
+    """Return the model that `model_data` described."""
+    name, suffix, live, risk = data["format"]
+    examples: list[dict[str, Array]] = [{} for _ in range(data["examples"])]
+    for key, array in arrays.items():
+        place, _, tensor = key.partition("/")
+        examples[int(place)][tensor] = array
+    return Model(
+        format=Format(name, suffix=suffix, live=live, risk=Risk(risk)),
+        signature=signature_from(data["signature"]),
+        path=Path(data["path"]),
+        examples=tuple(examples),
+    )

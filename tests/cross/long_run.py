@@ -1,0 +1,50 @@
+"""A run that other tests interrupt: python long_run.py WORKSPACE LEDGER [--resume]
+
+Every build and check notes its name in the ledger before it begins and after it has ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import navcore as nav
+from navcore.testing.toys import TOY_NPZ, TOY_TOOLS, ToyConverter, ToyModel, ToyPlugin, ToyRunner, toy_samples
+
+
+class Ledger:
+    """Listens to the run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @nav.hookimpl
+    def nav_event(self, event: Any) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{type(event).__name__} {getattr(event, 'subject', '')}\n")
+
+
+def main() -> None:
+    """Optimise a toy along several routes that each take a moment."""
+    workspace, ledger = Path(sys.argv[1]), Path(sys.argv[2])
+    tools = [
+        *TOY_TOOLS,
+        *(ToyConverter(name=f"copy-{index}") for index in range(3)),
+        *(ToyRunner(name=f"Slow-{index}", accepts=TOY_NPZ, repeat=200 + index) for index in range(3)),
+    ]
+    registry = nav.load_plugins([ToyPlugin(tools=tuple(tools)), Ledger(ledger)], installed=False)
+    package = nav.optimize(
+        ToyModel(),
+        toy_samples(),
+        workspace=workspace,
+        optimization_profile=nav.OptimizationProfile(max_batch_size=4, window_size=3, max_trials=3),
+        registry=registry,
+        resume="--resume" in sys.argv,
+        quiet=True,
+    )
+    print(len(package.status.trials))
+
+
+if __name__ == "__main__":
+    main()
