@@ -44,15 +44,15 @@ def run(tmp_path: Path, *tools: Tool, **options: Any) -> nav.Package:
 
 def children() -> list[psutil.Process]:
     return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE
+        process for process in psutil.Process().children(recursive=True) if process.status() != psutil.STATUS_ZOMBIE
     ]
 
 
 def failure_of(package: nav.Package, tool: str) -> Failure:
     results: list[Any] = [*package.status.builds, *package.status.trials]
-    return next(result.failure for result in results if tool in (getattr(result, "tool", ""), getattr(result, "runner", "")))
+    return next(
+        result.failure for result in results if tool in (getattr(result, "tool", ""), getattr(result, "runner", ""))
+    )
 
 
 def works(package: nav.Package) -> set[str]:

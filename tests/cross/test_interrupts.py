@@ -103,7 +103,9 @@ def test_an_interrupted_run_ends_its_workers_and_leaves_what_is_finished(
     found = read_status(tmp_path / "w")
     assert {Status.OK} == {build.status for build in found.builds}
     assert "interrupted" in {trial.failure.kind for trial in found.trials if trial.failure}
-    assert [] == [path.name for path in (tmp_path / "w").rglob("*") if path.name in ("scratch",) or path.suffix == ".new"]
+    assert [] == [
+        path.name for path in (tmp_path / "w").rglob("*") if path.name in ("scratch",) or path.suffix == ".new"
+    ]
 
 
 @pytest.fixture(scope="module")

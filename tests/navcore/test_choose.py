@@ -96,6 +96,12 @@ def test_a_tie_within_the_noise_goes_to_the_simpler_route() -> None:
     assert "tied with quick on Runner within the measured noise, and simpler" == choice.reason
 
 
+def test_a_tie_among_artifacts_of_one_length_goes_to_the_best_of_them() -> None:
+    far = trial("far", at(1, 1.0, noise=0.05), hops=2)
+
+    assert "better" == picked(MinLatencyStrategy(), trial("worse", at(1, 1.03)), trial("better", at(1, 1.01)), far)
+
+
 def test_a_difference_beyond_the_noise_is_no_tie() -> None:
     source = trial("source", at(1, 1.05, noise=0.03), hops=0)
 

@@ -32,9 +32,11 @@ def nav(*arguments: str) -> object:
     return caught.value.code or 0
 
 
-@pytest.mark.parametrize("command", ["optimize", "plan", "plugins", "show"])
+@pytest.mark.parametrize(
+    "command", ["optimize", "plan", "plugins", "show", "why", "cache list", "cache gc", "cache clear"]
+)
 def test_the_help_of_a_command_has_examples_and_exit_codes(command: str, capsys: Capture) -> None:
-    code = nav(command, "--help")
+    code = nav(*command.split(), "--help")
     text = capsys.readouterr().out
 
     assert 0 == code

@@ -107,7 +107,7 @@ def test_nothing_works_is_exit_code_1_with_the_reason(folder: Path, capsys: Capt
 
     assert 1 == code
     assert "Nothing works" in text
-    assert "Failed\n  python on Python" in text
+    assert "Disagrees with the source\n  python on Python" in text
 
 
 @pytest.mark.parametrize(

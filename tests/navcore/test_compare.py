@@ -141,6 +141,21 @@ def test_one_output_too_many_is_an_error() -> None:
         compare([{"y": np.zeros(1)}], [{"y": np.zeros(1), "z": np.zeros(1)}])
 
 
+def test_great_numbers_do_not_overflow() -> None:
+    same = agreement(np.float64([1e200, 2e200]), np.float64([1e200, 2e200]))
+
+    assert 1.0 == pytest.approx(same.outputs[0].cosine)
+    assert not agreement(np.float64([1.0]), np.float64([1e200])).within
+
+
+def test_the_place_of_a_wrong_integer_is_outside_the_tolerance() -> None:
+    found = agreement(np.int32([10, 20, 30]), np.int32([11, 20, 99]), Tolerance(atol=5))
+
+    assert (
+        "33.33% of the elements differ by more than atol=5, rtol=0; at (2,): got 99, expected 30" in found.disagreement
+    )
+
+
 def test_figures_are_the_worst_over_all_samples() -> None:
     expected = [{"y": np.float64([1.0])}] * 2
     found = compare(expected, [{"y": np.float64([1.5])}, {"y": np.float64([1.25])}])

@@ -61,6 +61,76 @@ def test_an_output_dimension_of_no_input_gets_a_name() -> None:
     assert "output__0: float32[batch, output__0_dim_1]" == shapes(source)[1]
 
 
+def test_a_constant_first_axis_is_not_the_batch_where_another_varies() -> None:
+    source = described(lambda bias, x: x + bias, (ones(1, 4), ones(2, 4)), (ones(1, 4), ones(4, 4)))
+
+    assert ["input__0: float32[1, 4]", "input__1: float32[batch, 4]", "output__0: float32[batch, 4]"] == shapes(source)
+
+
+def test_the_batch_is_the_larger_first_axis_where_one_sample_must_tell() -> None:
+    source = described(lambda position, x: x + position, (ones(1, 4), ones(3, 4)))
+
+    assert ["input__0: float32[1, 4]", "input__1: float32[batch, 4]"] == shapes(source)[:2]
+
+
+def test_a_vector_of_one_beside_a_batch_of_one_is_left_alone() -> None:
+    def scaled(scale: np.ndarray, x: np.ndarray) -> np.ndarray:
+        assert scale.shape == (1,)
+        return x * scale
+
+    assert ["input__0: float32[1]", "input__1: float32[batch, 4]"] == shapes(described(scaled, (ones(1), ones(1, 4))))[
+        :2
+    ]
+
+
+def test_outputs_that_lose_an_axis_at_one_batch_size_are_an_error_or_end_batching() -> None:
+    single = described(lambda x: x.sum(axis=1, keepdims=True).squeeze(), ones(1, 4))
+
+    assert single.model.signature.batch is None
+    assert "output 'output__0' is float32 with 1 axes, and else float32 with 0 axes" in single.notices[0]
+    with pytest.raises(DataloaderError, match=r"outputs change with the sample: for sample 1[\s\S]*squeeze\(-1\)"):
+        described(lambda x: x.sum(axis=1, keepdims=True).squeeze(), ones(1, 4), ones(2, 4))
+
+
+def test_outputs_that_come_and_go_are_an_error() -> None:
+    with pytest.raises(DataloaderError, match="it gives output__0, output__1, and else output__0"):
+        described(lambda x: (x, x) if len(x) > 1 else (x,), ones(1, 4), ones(2, 4))
+
+
+def test_a_dataloader_that_fails_is_an_error_that_says_where() -> None:
+    def failing() -> Any:
+        yield ones(2, 3)
+        raise OSError("disk on fire")
+
+    with pytest.raises(DataloaderError, match="the dataloader failed at sample 1: OSError: disk on fire"):
+        describe(lambda x: x, failing(), load_plugins(installed=False), Request())
+
+
+def test_a_function_that_writes_to_its_input_does_not_change_the_samples() -> None:
+    def grow(x: np.ndarray) -> np.ndarray:
+        x += 1
+        return x
+
+    source = described(grow, np.zeros((2, 3), np.float32))
+
+    assert () == source.notices
+    np.testing.assert_array_equal(np.zeros((2, 3)), source.samples[0].inputs["input__0"])
+
+
+def test_text_of_any_length_is_one_dtype() -> None:
+    source = described(lambda words: np.char.upper(words), np.array(["a", "bc"]), np.array(["def", "g"]))
+
+    assert ["input__0: str[batch]", "output__0: str[batch]"] == shapes(source)
+
+
+def test_dimension_names_never_run_out() -> None:
+    names = ("a.b", "a_b", "a-b", "y²")
+    samples = [{name: ones(2, 3 + index * size) for index, name in enumerate(names, 1)} for size in (0, 1, 3)]
+    source = described(lambda **kwargs: sum(array.sum() for array in kwargs.values()), *samples)
+
+    assert 4 == len({spec.shape[1] for spec in source.model.signature.inputs})
+
+
 def test_inputs_without_the_batch_axis_are_left_alone() -> None:
     source = described(lambda x, table, scale: x @ table * scale, (ones(2, 3), ones(3, 4), np.float32(2)))
 

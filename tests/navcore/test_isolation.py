@@ -48,7 +48,7 @@ def toy(tmp_path: Path) -> Model:
 
 
 def fleet_of(*tools: Tool, **options: Any) -> Fleet:
-    return Fleet(True, {tool: "toy" for tool in tools}, Limits(30.0), **options)
+    return Fleet(True, dict.fromkeys(tools, "toy"), Limits(30.0), **options)
 
 
 def run(tmp_path: Path, *tools: Tool, **options: Any) -> nav.Package:
@@ -253,7 +253,12 @@ def test_a_script_on_stdin_needs_no_guard_under_any_start_method(tmp_path: Path,
         "METHOD", f"multiprocessing.set_start_method({method!r})" if method else ""
     )
     result = subprocess.run(
-        [sys.executable, "-", str(tmp_path / "w")], input=script, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-", str(tmp_path / "w")],
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
     assert 0 == result.returncode, result.stderr

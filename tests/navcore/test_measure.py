@@ -10,7 +10,7 @@ import pytest
 
 from navcore.contracts import Tensors
 from navcore.domain import OptimizationProfile
-from navcore.engine.measure import Sweep, batch_sizes, measure_round_robin
+from navcore.engine.measure import Sweep, _interval, batch_sizes, measure_round_robin
 from navcore.engine.timing import LocalTimer
 
 FEEDS: Tensors = {"x": np.zeros((1, 1), np.float32)}
@@ -92,8 +92,8 @@ def test_every_round_runs_one_block_of_every_candidate() -> None:
     sweeps = [clock.candidate(name, ms=10.0) for name in ("source", "a", "b")]
     rounds = measure(clock, *sweeps)
 
-    assert 3 == rounds
-    assert [3, 3, 3] == [len(sweep.measurements[0].blocks_ms) for sweep in sweeps]
+    assert 6 == rounds
+    assert [6, 6, 6] == [len(sweep.measurements[0].blocks_ms) for sweep in sweeps]
 
 
 def test_a_block_has_at_most_window_size_calls_and_at_least_one() -> None:
@@ -101,8 +101,8 @@ def test_a_block_has_at_most_window_size_calls_and_at_least_one() -> None:
     quick, slow = clock.candidate("source", ms=0.001), clock.candidate("slow", ms=400.0)
     measure(clock, quick, slow, window_size=7)
 
-    assert 21 == quick.measurements[0].calls
-    assert 3 == slow.measurements[0].calls
+    assert 6 * 7 == quick.measurements[0].calls
+    assert 6 == slow.measurements[0].calls
 
 
 def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
@@ -116,7 +116,7 @@ def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
     noisy = Sweep("noisy", LocalTimer(infer, clock))
     rounds = measure(clock, noisy, max_trials=6)
 
-    assert 6 == rounds
+    assert 12 == rounds
     assert noisy.measurements[0].noise > 0.1
 
 
@@ -182,3 +182,63 @@ def test_without_limits_batch_sizes_double() -> None:
     sizes = batch_sizes(OptimizationProfile())
 
     assert [1, 2, 4, 8, 16] == [next(sizes) for _ in range(5)]
+
+
+def test_a_size_below_the_samples_that_fails_does_not_end_the_sweep() -> None:
+    clock = Clock()
+    sweep = clock.candidate("source", 1.0)
+    sweep.works_at = 4
+
+    def refuse(feeds: Tensors) -> Tensors:
+        raise ValueError("expected more than 1 value per channel")
+
+    good, sweep.timer = sweep.timer, LocalTimer(refuse, clock)
+    measure(clock, sweep, batch_size=1)
+    sweep.timer = good
+    measure(clock, sweep, batch_size=2)
+
+    assert not sweep.ended
+    assert [2] == [found.batch_size for found in sweep.measurements]
+    assert ["batch size 1 failed: ValueError: expected more than 1 value per channel"] == sweep.notes
+
+
+def test_a_size_that_the_source_cannot_run_counts_for_nobody() -> None:
+    clock = Clock()
+
+    def refuse(feeds: Tensors) -> Tensors:
+        raise ValueError("too small")
+
+    source = Sweep("source", LocalTimer(refuse, clock), works_at=4)
+    fast = clock.candidate("fast", 1.0)
+    measure(clock, source, fast, batch_size=1)
+
+    assert [] == fast.measurements
+    assert ["batch size 1 does not count: the source cannot run it"] == fast.notes
+
+
+@pytest.mark.parametrize(("rounds", "coverage"), [(6, 0.95), (10, 0.95), (20, 0.95)])
+def test_the_interval_covers_what_it_says(rounds: int, coverage: float) -> None:
+    generator = np.random.default_rng(0)
+    hits = 0
+    for _ in range(1000):
+        low, high = _interval(np.exp(0.05 * generator.standard_normal(rounds)))
+        hits += low <= 1.0 <= high
+
+    assert hits / 1000 >= coverage - 0.015
+
+
+def test_a_single_block_tells_nothing_about_noise() -> None:
+    clock = Clock()
+    sweep = clock.candidate("source", 1.0)
+    measure_round_robin(
+        [sweep],
+        FEEDS,
+        1,
+        OptimizationProfile(),
+        baseline=None,
+        random=np.random.default_rng(0),
+        clock=clock,
+        deadline=0.0,
+    )
+
+    assert np.inf == sweep.measurements[0].noise

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import navcore as nav
-from navcore.contracts import Tensors, Tool
+from navcore.contracts import Stage, Tensors, Tool
 from navcore.domain import Status, StepFinished, TrialResult
 from navcore.errors import NavError, NoRuntimeError, UnknownNameError, UsageError, WorkspaceError
 from navcore.store.schema import to_json
@@ -309,6 +309,15 @@ def test_a_custom_config_replaces_the_tools_of_its_format(tmp_path: Path) -> Non
         ({"tolerance": 1e-3}, "tolerance=0.001 is no Tolerance"),
         ({"custom_configs": [object()]}, "which is no config"),
         ({"custom_configs": "onnx"}, "which is no config"),
+        ({"seed": -1}, "'seed' must be >= 0: -1"),
+        ({"seed": 1.5}, "'seed' must be <class 'int'>"),
+        ({"max_hops": 1.5}, "'max_hops' must be <class 'int'>"),
+        ({"optimization_profile": {"max_batch_size": 2}}, "'profile' must be <class"),
+        ({"runners": ["ToyNpz", None]}, "runners holds None"),
+        ({"input_names": [1]}, "input_names holds 1"),
+        ({"input_names": [""]}, "input_names holds ''"),
+        ({"verify_func": 3}, "verify_func=3 cannot be called"),
+        ({"runners": ["Python"]}, r"there is nothing to try for a toy-live model: .*Python: it runs python"),
         ({"wrokspace": "x"}, r"no option named 'wrokspace'[\s\S]*did you mean 'workspace'"),
     ],
 )
@@ -398,6 +407,69 @@ def test_a_wrong_call_leaves_the_results_of_the_run_before(tmp_path: Path) -> No
 
     assert package.status == read_status(tmp_path / "w")
     assert package.get_model_path("toy-npz").exists()
+
+
+def test_a_source_inside_the_workspace_is_refused_and_stays(tmp_path: Path) -> None:
+    path = run(tmp_path).get_model_path("toy-npz")
+    with pytest.raises(WorkspaceError, match="lies in the workspace"):
+        run(tmp_path, model=path)
+
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": {"why": nav.Tolerance(atol=1)}}, r"no output named 'why'; known: y"),
+        ({"optimization_profile": attrs.evolve(QUICK, dataloader=3)}, "dataloader gave no samples"),
+        ({"workspace": 3}, "workspace=3 is no path"),
+    ],
+)
+def test_options_that_only_the_model_can_tell_are_checked_before_anything_is_cleared(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    package = run(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        run(tmp_path, **options)
+
+    assert package.status == read_status(tmp_path / "w")
+
+
+def test_a_relative_source_is_found_after_a_change_of_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ToyModel().save(tmp_path / "model.npz")
+    monkeypatch.chdir(tmp_path)
+    package = run(tmp_path, model="model.npz")
+    monkeypatch.chdir("/")
+    with package.get_runner(strategy=nav.SelectedRuntimeStrategy("toy-npz", "ToyNpz")) as session:
+        assert (1, 2) == session.infer({"x": np.ones((1, 3), np.float32)})["y"].shape
+
+
+def test_a_tool_that_returns_nothing_is_a_failure_of_its_route(tmp_path: Path) -> None:
+    @attrs.frozen(kw_only=True)
+    class Forgetful(ToyExporter):
+        def write(self, model: Any, out: Path) -> Any:
+            ToyExporter.write(self, model, out)
+
+    failure = run(tmp_path, Forgetful(), *TOY_TOOLS[1:]).status.builds[0].failure
+
+    assert failure is not None
+    assert "the tool returned NoneType, not a Signature" == failure.reason
+
+
+@pytest.mark.parametrize("name", ["..", "é", "a b", "x" * 65, "a/b", ""])
+def test_a_tool_name_that_is_no_file_name_is_refused(name: str) -> None:
+    registry = nav.load_plugins([ToyPlugin(tools=(ToyExporter(name=name), *TOY_TOOLS[1:]))], installed=False)
+    (problem,) = registry.problems
+
+    assert f"a tool named {name!r}, which cannot be part of a file name" in problem.reason
+    assert "toy-json" in [edge.name for edge in registry.edges]
+
+
+def test_long_routes_have_file_names(tmp_path: Path) -> None:
+    long = [ToyConverter(name="x" * 60 + str(stage.order), target=TOY_NPZ, stage=stage) for stage in Stage]
+    package = run(tmp_path, *TOY_TOOLS, *long, max_hops=5)
+
+    assert {Status.OK} == {build.status for build in package.status.builds}
 
 
 def test_results_that_were_read_can_be_written_again(tmp_path: Path) -> None:

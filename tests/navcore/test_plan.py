@@ -136,9 +136,28 @@ def test_max_hops_bounds_the_routes_and_says_how_many_it_left_out() -> None:
     plan = plan_of(*TOY_TOOLS, max_hops=1)
 
     assert ["toy-npz"] == builds_of(plan)
-    assert [("1 routes of more than 1 edges", "max_hops=2")] == [
+    assert [("1 route of more than 1 edge", "max_hops=2")] == [
         (omission.subject, omission.fix) for omission in plan.omissions
     ]
+
+
+def test_what_no_route_leads_to_is_said_by_name() -> None:
+    plan = plan_of(*TOY_TOOLS, target_formats=(Format.TENSORRT,), runners=("Python",))
+
+    assert [("Python", "it runs python, which no route that was asked for leads to")] == [
+        (omission.subject, omission.reason) for omission in plan.omissions if omission.subject == "Python"
+    ]
+    assert "no route leads from toy-live to this format" in [omission.reason for omission in plan.omissions]
+
+
+def test_a_check_that_returns_no_sentence_is_reported() -> None:
+    class Sloppy(ToyRunner):
+        def unavailable(self) -> str | None:
+            return True  # type: ignore[return-value]  # what a sloppy plugin does
+
+    plan = plan_of(*TOY_TOOLS[:4], Sloppy(name="ToyJson", accepts=TOY_JSON))
+
+    assert ["its check returned True, not a sentence"] == [omission.reason for omission in plan.omissions]
 
 
 def test_a_source_on_disk_stands_first_in_the_id() -> None:

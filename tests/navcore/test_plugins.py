@@ -258,8 +258,8 @@ def test_a_hook_like_no_other_is_reported_with_the_list_of_hooks(install: Instal
 
     assert problem.reason == "there is no hook `on_startup`"
     assert problem.fix == (
-        "use one of nav_converters, nav_describe, nav_environment, nav_event, nav_exporters, nav_recognise, "
-        "nav_runners, nav_strategies"
+        "use one of nav_converters, nav_describe, nav_environment, nav_event, nav_exporters, nav_fingerprint, "
+        "nav_hand_over, nav_recognise, nav_runners, nav_strategies"
     )
 
 
@@ -505,3 +505,35 @@ def test_every_plugin_is_asked_alone() -> None:
 
     assert answers == {"claimer": TOY_NPZ, "navcore.python": None, "navcore.strategies": None, "toy": None}
     assert facts == {"claimer": {"toy.driver": "1.0"}}
+
+
+@pytest.mark.parametrize(("body", "expected"), [("model + '!'", "m!"), ("None", None), ("''", None), ("7", None)])
+def test_a_fingerprint_is_a_text_or_none(body: str, expected: str | None, install: Install) -> None:
+    source = f"""
+        import navcore
+
+        @navcore.hookimpl
+        def nav_fingerprint(model):
+            return {body}
+    """
+    install("mark-plugin", "1.0", source, navcore={"mark": "mark_plugin"})
+    plugins = {plugin.name: plugin for plugin in load_plugins().plugins}
+
+    assert expected == plugins["mark"].fingerprint("m")
+    assert plugins["navcore.python"].fingerprint("m") is None
+
+
+def test_a_fingerprint_that_raises_is_none_and_logged(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    source = """
+        import navcore
+
+        @navcore.hookimpl
+        def nav_fingerprint(model):
+            raise RuntimeError("no idea")
+    """
+    install("mark-plugin", "1.0", source, navcore={"mark": "mark_plugin"})
+    (plugin,) = (plugin for plugin in load_plugins().plugins if plugin.name == "mark")
+
+    assert plugin.fingerprint("m") is None
+    assert "plugin 'mark' failed in nav_fingerprint; nothing is cached" in caplog.text
+    assert "no idea" in caplog.text

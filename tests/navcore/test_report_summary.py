@@ -169,7 +169,7 @@ def test_every_failure_is_listed_with_reason_fix_and_log() -> None:
     text = squeezed(text_of(summary(status_of(SOURCE, builds=(failed,)), 80, "runs/one"), 80))
 
     assert (
-        "Failed onnx (build) aten::diff has no ONNX equivalent in opset 20 fix: export with dynamo=True "
+        "Raised an error onnx (build) aten::diff has no ONNX equivalent in opset 20 fix: export with dynamo=True "
         "log: runs/one/logs/onnx.txt" in text
     )
 
@@ -178,7 +178,27 @@ def test_what_was_skipped_for_the_same_reason_is_listed_once() -> None:
     skipped = [fails("onnx", runner, NO_PARENT, Status.SKIPPED) for runner in ("OnnxCPU", "OnnxCUDA")]
     (trouble,) = troubles(status_of(*skipped, builds=()))
 
-    assert ("Skipped", ("onnx on OnnxCPU", "onnx on OnnxCUDA")) == (trouble.heading, trouble.subjects)
+    assert "Not tried: made from what failed" == trouble.heading
+    assert ("onnx on OnnxCPU", "onnx on OnnxCUDA") == trouble.subjects
+
+
+def test_failures_are_grouped_by_kind_and_what_was_not_tried_comes_last() -> None:
+    memory = Failure("out-of-memory", "memory ran out")
+    found = troubles(
+        status_of(
+            fails("a", "A", NO_PARENT, Status.SKIPPED),
+            fails("b", "B", memory),
+            fails("c", "C", WRONG),
+            fails("d", "D", memory),
+            builds=(),
+        )
+    )
+
+    assert [
+        ("Out of memory", ("b on B", "d on D")),
+        ("Disagrees with the source", ("c on C",)),
+        ("Not tried: made from what failed", ("a on A",)),
+    ] == [(trouble.heading, trouble.subjects) for trouble in found]
 
 
 def test_omissions_and_notices_are_listed() -> None:

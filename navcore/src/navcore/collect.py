@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from navcore.registry import Problem
 
 __all__ = ["Claim", "Collected", "collect", "nearest_hook"]
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _RETURNS: Mapping[str, type[Tool]] = {
     "nav_exporters": Exporter,
     "nav_converters": Converter,
@@ -89,6 +91,9 @@ def _wrong_type(claim: Claim) -> tuple[str, str] | None:
     if not isinstance(claim.item, wanted):
         reason = f"`{claim.hook}` returned {_text(claim.item)}, which is not a {wanted.__name__}"
         return reason, f"return instances of navcore.contracts.{wanted.__name__}; correct or uninstall the plugin"
+    if not isinstance(claim.item.name, str) or not _NAME.fullmatch(claim.item.name):
+        reason = f"`{claim.hook}` returned a tool named {claim.item.name!r}, which cannot be part of a file name"
+        return reason, "name it with up to 64 ASCII letters, digits and `._+-`, the first a letter or a digit"
     try:
         hash(claim.item)
     except TypeError as error:

@@ -92,6 +92,8 @@ class Description:
         call: How the plugin's own tools rebuild the call from flattened inputs; compared with `==` between samples.
         signature: Names, dtypes and dimensions that the model itself declares; None where samples must tell.
         notices: Sentences that the user should read.
+        reference: For a model on disk, the runner by which a worker gives what `infer` gives; so the user's process
+            does not even open the file. None: `infer` is used.
     """
 
     inputs: Tensors
@@ -99,6 +101,7 @@ class Description:
     call: Any = None
     signature: Signature | None = None
     notices: tuple[str, ...] = ()
+    reference: Runner | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,10 +109,11 @@ class Tool(ABC):
     """Something configured that a plugin adds.
 
     Attributes:
-        name: How the tool is called in reports and on the command line; no slash, no white space.
+        name: How the tool is called in reports, on the command line and in file names: up to 64 ASCII letters, digits
+            and `._+-`, the first a letter or a digit.
     """
 
-    name: str = attrs.field(validator=attrs.validators.matches_re(r"[^\s/]+"))
+    name: str
 
     def unavailable(self) -> str | None:
         """Return why the tool cannot work on this machine, as `cause; fix`, or None if it can."""

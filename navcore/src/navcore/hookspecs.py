@@ -12,11 +12,12 @@ reported and left out. Registration hooks are cheap and import no framework.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from navcore.contracts import Converter, Description, Exporter, Runner, Strategy
+from navcore.contracts import Converter, Description, Exporter, Model, Runner, Strategy
 from navcore.domain import Event, Names
 from navcore.formats import Format
 
@@ -49,6 +50,27 @@ def nav_describe(model: Any, sample: Any, names: Names) -> Description | None:
     Raises:
         navcore.errors.DataloaderError: The sample cannot be flattened, or does not fit the model.
         navcore.errors.ModelFileError: The file cannot be read.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def nav_fingerprint(model: Any) -> str | None:
+    """Return a text that changes whenever what the model computes could change, or None where that cannot be told.
+
+    Called once per run, and only on the plugin that recognised the model. None means that nothing made from the model
+    is cached; so does an exception, which is logged. What every run sets, such as training mode, does not count.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def nav_hand_over(model: Model, folder: Path) -> str | None:
+    """Write what another process needs to have the live model too, and return who reads it, or None if it cannot be.
+
+    Called on the plugin that recognised the model, where the user wants exports to be isolated. The answer is
+    `module:function`; that function takes the folder and returns the live object and its `call`. The folder is
+    private to the run, read by its own worker alone, and removed with it.
     """
     raise NotImplementedError
 

@@ -45,11 +45,13 @@ def optimize(
     source_format: Format | None = None,
     quiet: bool = False,
     isolate: bool = True,
+    isolate_exports: bool = False,
     timeout_s: float = 1800.0,
     tool_timeouts_s: Mapping[str, float] | None = None,
     memory_limit_bytes: int | None = None,
     budget_s: float | None = None,
     resume: bool = False,
+    cache: bool = True,
     registry: Registry | None = None,
 ) -> Package:
     """Try every way to run the model that the installed plugins make possible, and return what each one gave.
@@ -80,12 +82,15 @@ def optimize(
         quiet: Whether to show nothing, neither progress nor summary.
         isolate: Whether artifacts on disk are converted and run in worker processes, so that a crash or a hang costs
             one route and not the run. False: everything runs in this process, for debugging.
+        isolate_exports: Whether exports run in a worker too, where the plugin can hand the live model over.
         timeout_s: Longest wall time of one step in a worker.
         tool_timeouts_s: Other limits by the name of the exporter, converter or runner.
         memory_limit_bytes: Most resident memory of a worker and all that it starts; None: no limit.
         budget_s: Time for the whole run: short routes come first, what the time does not reach is skipped, and the
             best so far is returned. None: no limit.
         resume: Whether to go on with an interrupted run of the same model and options in the workspace.
+        cache: Whether artifacts that were built before, from the same input by the same tools, are taken from the
+            cache; `nav cache` shows it.
         registry: Plugins to use; None: those installed.
 
     Raises:
@@ -102,13 +107,17 @@ def optimize(
             verify=verify_func,
             quiet=quiet,
             isolate=isolate,
+            isolate_exports=isolate_exports,
+            cache=cache,
             limits=Limits(timeout_s, memory_limit_bytes),
             timeouts_s=dict(tool_timeouts_s or {}),
             budget_s=budget_s,
             resume=resume,
         )
     except (TypeError, ValueError) as error:
-        raise UsageError(str(error).partition("\n")[0], "see help(navcore.optimize) for what each option takes") from error
+        raise UsageError(
+            str(error).partition("\n")[0], "see help(navcore.optimize) for what each option takes"
+        ) from error
     return run(
         model,
         dataloader,

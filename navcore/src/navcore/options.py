@@ -50,10 +50,10 @@ def make_request(
             batching=batching,
             sample_count=sample_count,
             max_hops=max_hops,
-            profile=profile or OptimizationProfile(),
+            profile=OptimizationProfile() if profile is None else profile,
             tolerance=_tolerance(tolerance),
             precision=_precision(precision),
-            names=Names(tuple(input_names or ()), tuple(output_names or ())),
+            names=Names(_names("input_names", input_names), _names("output_names", output_names)),
             seed=seed,
         )
     except (TypeError, ValueError) as error:
@@ -79,10 +79,21 @@ def _formats(value: Sequence[Format | str] | None, registry: Registry) -> tuple[
 def _runners(value: Sequence[str | Runner] | None, registry: Registry) -> tuple[str, ...] | None:
     if value is None:
         return None
-    names = [name if isinstance(name, str) else name.name for name in _sequence("runners", value)]
+    names = [name.name if isinstance(name, Runner) else name for name in _sequence("runners", value)]
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"runners holds {name!r}, which is no name", "write runners=('OnnxCPU',)")
     if not names:
         raise UsageError("runners is empty, so nothing could run", "leave it out to try all runners")
     return tuple(registry.runner(name).name for name in names)
+
+
+def _names(option: str, value: Sequence[str] | None) -> tuple[str, ...]:
+    names = tuple(_sequence(option, value or ()))
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{option} holds {name!r}, which is no name", "give one name per tensor, in order")
+    return names
 
 
 def _device(value: DeviceKind | str | None) -> DeviceKind | None:

@@ -144,13 +144,14 @@ class Package:
 def _asked(strategies: Sequence[Strategy] | None, strategy: Strategy | None) -> tuple[Strategy, ...]:
     if strategies is not None and strategy is not None:
         raise UsageError("both strategy and strategies were given", "give one of them")
-    chosen: Any = (strategy,) if strategy is not None else DEFAULT_STRATEGIES if strategies is None else strategies
-    for candidate in chosen if isinstance(chosen, Sequence) else (chosen,):
+    given: Any = strategy if strategy is not None else DEFAULT_STRATEGIES if strategies is None else strategies
+    chosen = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+    for candidate in chosen:
         if not isinstance(candidate, Strategy):
             raise UsageError(
                 f"strategy {candidate!r} is no Strategy", "pass an instance, for example nav.MinLatencyStrategy()"
             )
-    return tuple(chosen)
+    return chosen
 
 
 def _artifact_path(build: BuildResult) -> str:

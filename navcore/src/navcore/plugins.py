@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,7 +16,7 @@ import navcore.hookspecs as hookspecs
 import navcore.python_model as python_model
 import navcore.strategies as strategies
 from navcore.collect import Claim, collect, nearest_hook
-from navcore.contracts import Description
+from navcore.contracts import Description, Model
 from navcore.domain import Event, Names
 from navcore.formats import Format
 from navcore.known import FIRST_PARTY
@@ -154,6 +155,8 @@ class _Loading:
             hooks=tuple(sorted(caller.name for caller in callers if caller.has_spec())),
             recognise=functools.partial(_recognise, ask("nav_recognise")),
             describe=functools.partial(_describe, ask("nav_describe")),
+            fingerprint=functools.partial(_fingerprint, name, ask("nav_fingerprint")),
+            hand_over=functools.partial(_hand_over, name, ask("nav_hand_over")),
             environment=functools.partial(_environment, ask("nav_environment")),
             notify=_Notify(name, ask("nav_event")),
         )
@@ -167,6 +170,24 @@ def _recognise(caller: Any, model: Any) -> Format | None:
 def _describe(caller: Any, model: Any, sample: Any, names: Names) -> Description | None:
     answer: Description | None = _first(caller(model=model, sample=sample, names=names))
     return answer
+
+
+def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
+    try:
+        answer = _first(caller(model=model))
+    except Exception:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
+        _LOGGER.warning("plugin %r failed in nav_fingerprint; nothing is cached", name, exc_info=True)
+        return None
+    return answer if isinstance(answer, str) and answer else None
+
+
+def _hand_over(name: str, caller: Any, model: Model, folder: Path) -> str | None:
+    try:
+        answer = _first(caller(model=model, folder=folder))
+    except Exception:  # a stranger's hook may raise anything, and the model's own code runs in it
+        _LOGGER.warning("plugin %r failed in nav_hand_over; exports run in this process", name, exc_info=True)
+        return None
+    return answer if isinstance(answer, str) and answer else None
 
 
 def _environment(caller: Any) -> Mapping[str, str]:
@@ -188,7 +209,7 @@ class _Notify:
     def __call__(self, event: Event) -> None:
         try:
             self.caller(event=event)
-        except Exception:  # an observer must not end the run that it observes
+        except (Exception, SystemExit):  # an observer must not end the run that it observes
             if not self.failed:
                 _LOGGER.exception("plugin %r failed in nav_event; later failures are not logged", self.name)
             self.failed = True

@@ -70,6 +70,8 @@ def nav_describe(model: Any, sample: Any, names: Names) -> Description:
         raise DataloaderError(
             f"input_names has {len(inputs)} names for {len(automatic)} inputs", "give one name per input, in order"
         )
+    if len(set(inputs)) != len(inputs):
+        raise DataloaderError(f"input_names={inputs!r} has a name twice", "give every input a name of its own")
     arrays = [_array(value, name) for name, value in zip(inputs, (*arguments, *keywords.values()), strict=True)]
     call = PythonCall(len(arguments), inputs, tuple(keywords), names.outputs)
     return Description(inputs=dict(zip(inputs, arrays, strict=True)), infer=call.bind(model), call=call)
@@ -108,7 +110,7 @@ def _outputs(result: Any, names: tuple[str, ...]) -> Tensors:
 
 
 def _value(array: np.ndarray[Any, Any]) -> Any:
-    return array.item() if array.ndim == 0 else array
+    return array.item() if array.ndim == 0 else np.array(array)  # the function may write to its arguments
 
 
 def _array(value: Any, name: str) -> np.ndarray[Any, Any]:

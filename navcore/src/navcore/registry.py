@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
 
-from navcore.contracts import Description, Edge, Runner, Strategy, Tool
+from navcore.contracts import Description, Edge, Model, Runner, Strategy, Tool
 from navcore.domain import Event, Names
 from navcore.errors import UnknownNameError
 from navcore.formats import Format
@@ -42,7 +43,8 @@ class Plugin:
         name: Entry-point name.
         version: Distribution and version.
         hooks: Names of the hooks that it implements, sorted.
-        recognise, describe, environment, notify: The hooks, asked of this plugin alone; None where it has none.
+        recognise, describe, fingerprint, hand_over, environment, notify: The hooks, asked of this plugin alone;
+            None where it has none.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Plugin:
     hooks: tuple[str, ...]
     recognise: Callable[[Any], Format | None]
     describe: Callable[[Any, Any, Names], Description | None]
+    fingerprint: Callable[[Any], str | None]
+    hand_over: Callable[[Model, Path], str | None]
     environment: Callable[[], Mapping[str, str]]
     notify: Callable[[Event], None]
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import attrs
 
-from navcore.contracts import CustomConfig, Description, Tensors, VerifyFunction
+from navcore.contracts import CustomConfig, Description, Model, Runner, Tensors, VerifyFunction
 from navcore.domain import (
     BuildResult,
+    DeviceKind,
     Event,
     Failure,
     Notice,
@@ -32,14 +33,14 @@ from navcore.engine.build import run_builds
 from navcore.engine.check import Bench, blank
 from navcore.engine.choose import choose
 from navcore.engine.describe import Source, describe
-from navcore.engine.fleet import Fleet
+from navcore.engine.fleet import Candidate, Fleet
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.recognise import recognise
 from navcore.engine.signals import terminable
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
-from navcore.errors import DataloaderError, UnknownNameError
+from navcore.errors import DataloaderError, UnknownNameError, UsageError, WorkspaceError
 from navcore.formats import Format
 from navcore.options import configured, make_request
 from navcore.package import DEFAULT_STRATEGIES, Package
@@ -61,8 +62,10 @@ class Conduct:
         verify: The user's own check.
         quiet: Whether to show nothing.
         isolate: Whether tools that work on files run in workers.
+        isolate_exports: Whether exports run in a worker too, where the plugin can hand the model over.
         limits: Of a step in a worker.
         timeouts_s: Other timeouts by name of the tool.
+        cache: Whether to use the artifact cache.
         budget_s: Time for the whole run; None: no limit.
         resume: Whether to go on with the interrupted run in the workspace.
     """
@@ -72,8 +75,10 @@ class Conduct:
     verify: VerifyFunction | None = None
     quiet: bool = False
     isolate: bool = True
+    isolate_exports: bool = False
     limits: Limits = attrs.field(factory=lambda: Limits(1800.0))
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
+    cache: bool = True
     budget_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
     resume: bool = False
 
@@ -96,14 +101,22 @@ def run(
     request = make_request(registry, source_kind, **options)
     plan = make_plan(source_kind, registry, request)
     _check_timeouts(conduct.timeouts_s, registry)
-    with open_workspace(conduct.workspace) as space, terminable():
-        source = describe(model, dataloader, registry, request, source_format)
+    _check_plan(plan)
+    if conduct.verify is not None and not callable(conduct.verify):
+        raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
+    hand_over = plugin.hand_over if conduct.isolate_exports and "nav_hand_over" in plugin.hooks else None
+    fleet = Fleet(conduct.isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
+    with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
+        source = describe(
+            model, dataloader, registry, request, source_format, opener=_Reference(fleet, space, source_kind)
+        )
+        _check_place(source, space)
+        _check_tolerance(request, source)
         timed = _timed_inputs(model, plugin.describe, source, request)
         journal, source = _journal(plan, source, request, space, resume=conduct.resume)
-        fleet = Fleet(conduct.isolate, registry.origins, conduct.limits, conduct.timeouts_s)
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
         results = _Results(plan, journal)
-        with closing(fleet), _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
+        with _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
             try:
                 builds = run_builds(
                     plan, source, space, fleet, journal, emit, deadline=budget.builds, verbose=conduct.verbose
@@ -117,6 +130,46 @@ def run(
             space.write_status(status)
             emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
+
+
+@attrs.frozen
+class _Reference:
+    """Opens the source, a file, in a worker for its reference run."""
+
+    fleet: Fleet
+    space: Workspace
+    source: Format
+
+    def __call__(self, runner: Runner, model: Model) -> Candidate:
+        what = f"the reference run of the {self.source} file"
+        return self.fleet.open(runner, model, DeviceKind.CPU, self.space.log("reference"), what)
+
+
+def _check_plan(plan: Plan) -> None:
+    if plan.trials or plan.builds:
+        return
+    reasons = "; ".join(f"{omission.subject}: {omission.reason}" for omission in plan.omissions)
+    fixes = [omission.fix for omission in plan.omissions if omission.fix]
+    raise UsageError(
+        f"there is nothing to try for a {plan.source} model: {reasons or 'no installed plugin runs it'}",
+        fixes[0] if fixes else "run `nav plugins` to see what is installed",
+    )
+
+
+def _check_place(source: Source, space: Workspace) -> None:
+    path = source.model.path
+    if path is not None and path.resolve().is_relative_to(space.root.resolve()):
+        raise WorkspaceError(
+            f"the model {path} lies in the workspace {space.root}, which this run would clear",
+            "pass workspace=<another folder>, or move the model",
+        )
+
+
+def _check_tolerance(request: Request, source: Source) -> None:
+    known = source.model.signature.output_names
+    for name, _ in request.tolerance if isinstance(request.tolerance, tuple) else ():
+        if name not in known:
+            raise UnknownNameError("output", name, known, "write tolerance={name: Tolerance(...)} with a known name")
 
 
 def _check_timeouts(timeouts_s: Mapping[str, float], registry: Registry) -> None:
@@ -218,17 +271,23 @@ def _timed_inputs(
     dataloader: Any = request.profile.dataloader
     if dataloader is None:
         return None
-    for sample in dataloader:
-        described = describe_sample(model, sample, request.names)
-        inputs = described.inputs if described else {}
-        if set(inputs) != set(source.model.signature.input_names):
-            raise DataloaderError(
-                f"the profile's dataloader gives {', '.join(inputs)}; the main one "
-                f"{', '.join(source.model.signature.input_names)}",
-                "give both the same structure",
-            )
-        return inputs
-    raise DataloaderError("optimization_profile.dataloader gave no samples", "give it one sample, or leave it out")
+    try:
+        sample = next(iter(dataloader))
+    except (TypeError, StopIteration) as error:
+        raise DataloaderError(
+            "optimization_profile.dataloader gave no samples", "give it one sample in a list, or leave it out"
+        ) from error
+    described = describe_sample(model, sample, request.names)
+    inputs = described.inputs if described else {}
+    signature = source.model.signature
+    if set(inputs) != set(signature.input_names):
+        raise DataloaderError(
+            f"the profile's dataloader gives {', '.join(inputs)}; the main one {', '.join(signature.input_names)}",
+            "give both the same structure",
+        )
+    if any(signature.batched(name) and not array.shape[0] for name, array in inputs.items()):
+        raise DataloaderError("the profile's dataloader gives a batch of none", "give it a sample with a batch")
+    return inputs
 
 
 def _status(

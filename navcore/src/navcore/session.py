@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from types import TracebackType
 
 import attrs
@@ -10,6 +11,7 @@ import numpy as np
 
 from navcore.contracts import Array, Infer, Model, Runner, Tensors
 from navcore.domain import Choice, DeviceKind, Signature, TensorSpec
+from navcore.engine.shapes import dtype_name
 from navcore.errors import UsageError, nearest
 
 __all__ = ["Session"]
@@ -70,6 +72,11 @@ class Session:
         """
         if self._infer is None:
             raise UsageError(f"{self.name} is not active", "use it in a `with` block, or call activate() first")
+        if not isinstance(feeds, Mapping):
+            raise UsageError(
+                f"the inputs are given as a {type(feeds).__name__}",
+                f"give a dict by name: {{{', '.join(f'{name!r}: ...' for name in self.signature.input_names)}}}",
+            )
         _check_names(feeds, self.signature)
         for spec in self.signature.inputs:
             _check_array(np.asarray(feeds[spec.name]), spec)
@@ -90,8 +97,8 @@ def _check_names(feeds: Tensors, signature: Signature) -> None:
 
 
 def _check_array(array: Array, spec: TensorSpec) -> None:
-    if str(array.dtype) != spec.dtype:
-        raise UsageError(f"input {spec} was given {array.dtype}", f"cast it: {spec.name}.astype({spec.dtype!r})")
+    if dtype_name(array) != spec.dtype:
+        raise UsageError(f"input {spec} was given {dtype_name(array)}", f"cast it: {spec.name}.astype({spec.dtype!r})")
     fits = len(array.shape) == len(spec.shape) and all(
         isinstance(wanted, str) or wanted == got for wanted, got in zip(spec.shape, array.shape, strict=True)
     )

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
+from navcore.cli.cache import cache
 from navcore.cli.optimize import optimize
 from navcore.cli.plan import plan
 from navcore.cli.plugins import plugins
 from navcore.cli.show import show
+from navcore.cli.why import why
 
 __all__ = ["app", "main"]
 
 # Help pages are plain text: to lay them out, rich would take longer than everything else that `nav --help` does.
 app = typer.Typer(name="nav", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (optimize, plan, plugins, show):
+for command in (optimize, plan, plugins, show, why):
     app.command()(command)
+app.add_typer(cache)
 
 
 def main() -> None:
@@ -51,6 +54,7 @@ def nav(
       nav plan net.py:model               what would be tried, without running it
       nav plugins                         what is installed; what cannot work here, and why
       nav show navigator_workspace        the results of an earlier run
+      nav why onnx/openvino-ir            why one of its routes failed, in full
 
     Exit codes: 0 something was found, 1 nothing works, 2 wrong use.
     """

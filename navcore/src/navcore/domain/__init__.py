@@ -11,6 +11,7 @@ from navcore.domain.event import (
     StepFinished,
     StepStarted,
 )
+from navcore.domain.failure import Failure, FailureKind
 from navcore.domain.package_status import PackageStatus, SampleSummary
 from navcore.domain.request import OptimizationProfile, Request, Tolerance
 from navcore.domain.result import (
@@ -18,7 +19,6 @@ from navcore.domain.result import (
     Artifact,
     BuildResult,
     Choice,
-    Failure,
     FileHash,
     Measurement,
     Omission,
@@ -40,6 +40,7 @@ __all__ = [
     "Dimension",
     "Event",
     "Failure",
+    "FailureKind",
     "FileHash",
     "Measurement",
     "Names",

@@ -91,10 +91,12 @@ class Request:
     runners: tuple[str, ...] | None = None
     device: DeviceKind = DeviceKind.CPU
     batching: bool = True
-    sample_count: int = attrs.field(default=100, validator=attrs.validators.ge(1))
-    max_hops: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    profile: OptimizationProfile = attrs.field(factory=OptimizationProfile)
+    sample_count: int = attrs.field(default=100, validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    max_hops: int = attrs.field(default=4, validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    profile: OptimizationProfile = attrs.field(
+        factory=OptimizationProfile, validator=attrs.validators.instance_of(OptimizationProfile)
+    )
     tolerance: Tolerance | tuple[tuple[str, Tolerance], ...] | None = None
     precision: str | None = None
     names: Names = attrs.field(factory=Names)
-    seed: int = 0
+    seed: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])

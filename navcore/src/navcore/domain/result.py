@@ -6,6 +6,7 @@ from enum import Enum
 
 import attrs
 
+from navcore.domain.failure import Failure
 from navcore.domain.signature import Signature
 from navcore.formats import Format
 
@@ -14,7 +15,6 @@ __all__ = [
     "Artifact",
     "BuildResult",
     "Choice",
-    "Failure",
     "FileHash",
     "Measurement",
     "Omission",
@@ -34,23 +34,6 @@ class Status(str, Enum):
 
     def __str__(self) -> str:
         return self.value
-
-
-@attrs.frozen
-class Failure:
-    """Why a step did not give what it should.
-
-    Attributes:
-        kind: `exception`, `no-artifact`, `signature`, `disagrees`, `verify`, `measure` or `parent`.
-        reason: One sentence, with the culprit where the tool names it.
-        fix: What the user can do about it; empty where nothing is known.
-        log: Path of the full log relative to the workspace; empty where there is none.
-    """
-
-    kind: str
-    reason: str
-    fix: str = ""
-    log: str = ""
 
 
 @attrs.frozen

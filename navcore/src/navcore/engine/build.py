@@ -121,17 +121,16 @@ def _write(build: Build, model: Model, workspace: Workspace, fleet: Fleet, verbo
         out = scratch / f"model{target.suffix}"
         try:
             signature = fleet.write(build.edge, model, out, log, build.route.id, echo=verbose)
-        except (Exception, SystemExit) as error:  # a stranger's converter may raise anything
+            failure = _check(signature, model.signature, out)
+            if failure is not None:
+                return attrs.evolve(failure, log=workspace.relative(log))
+            folder = workspace.artifact_folder(build.route.id)
+            if folder.exists():  # what an interrupted run left there is not what its journal says
+                shutil.rmtree(folder)
+            scratch.rename(folder)
+            return Artifact(target, workspace.relative(folder / out.name), signature, workspace.hashes(folder))
+        except (Exception, SystemExit) as error:  # a stranger's converter may raise anything, and a disk be full
             return failure_from(error, file, workspace.relative(log))
-        failure = _check(signature, model.signature, out)
-        if failure is not None:
-            return attrs.evolve(failure, log=workspace.relative(log))
-        folder = workspace.artifact_folder(build.route.id)
-        if folder.exists():  # what an interrupted run left there is not what its journal says
-            shutil.rmtree(folder)
-        scratch.rename(folder)
-    path = folder / out.name
-    return Artifact(target, workspace.relative(path), signature, workspace.hashes(folder))
 
 
 def _check(signature: Signature, expected: Signature, out: Path) -> Failure | None:

@@ -86,7 +86,7 @@ def close(candidate: Candidate, subject: str) -> None:
     """Close a candidate; if it fails at that, what it gave still counts."""
     try:
         candidate.close()
-    except Exception:  # a stranger's runtime may raise anything
+    except (Exception, SystemExit):  # a stranger's runtime may raise anything
         _LOGGER.exception("%s failed to close", subject)
 
 

@@ -35,10 +35,12 @@ def choose(
 
 def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> Choice:
     top, winner = max(scores, key=lambda scored: scored[0])
+    by_trial = {id(trial): score for score, trial in scores}
     tied = [trial for score, trial in scores if top - score <= _tie(strategy, winner, trial)]
-    picked = min(tied, key=lambda trial: trial.hops)  # the first of the plan: the plain source before its variants
-    if picked.hops == winner.hops and picked.hops:
-        picked = winner
+    fewest = min(trial.hops for trial in tied)
+    simplest = [trial for trial in tied if trial.hops == fewest]
+    # Among variants of the source, the first of the plan: the plain one. Among artifacts, the best.
+    picked = max(simplest, key=lambda trial: by_trial[id(trial)]) if fewest else simplest[0]
     if picked is winner:
         reason = f"best score of {len(scores)}"
     else:

@@ -164,28 +164,31 @@ def _compare_exact(name: str, expected: Array, got: Array, tolerance: Tolerance 
     """Compare integers, booleans and text by equality; integers within a tolerance that the user set."""
     equal = np.asarray(expected == got)
     rate = float(equal.mean()) if equal.size else 1.0
-    error = np.zeros(1) if _kind(expected) == "text" else _difference(expected, got)
+    text = _kind(expected) == "text"
+    error = (~equal).astype(np.float64) if text else _difference(expected, got)
+    size = np.zeros(1) if text else np.abs(expected.astype(np.float64))
+    wrong = ~equal
+    if tolerance is not None and _kind(expected) == "integer":
+        wrong = np.asarray(error > tolerance.atol + tolerance.rtol * size, dtype=bool)
     worst = float(error.max(initial=0.0))
-    magnitude = 0.0 if _kind(expected) == "text" else float(np.abs(expected.astype(np.float64)).max(initial=0.0))
-    within = rate == 1.0 or bool(
-        tolerance
-        and _kind(expected) == "integer"
-        and np.all(error <= tolerance.atol + tolerance.rtol * np.abs(expected.astype(np.float64)))
-    )
     figures = OutputAgreement(
         name=name,
         max_abs=worst,
         mean_abs=float(error.mean()) if error.size else 0.0,
-        max_rel=_over(worst, magnitude),
+        max_rel=_over(worst, float(size.max(initial=0.0))),
         cosine=1.0 if rate == 1.0 else rate,
         snr_db=math.inf if rate == 1.0 else 0.0,
         equal_rate=rate,
-        within=within,
+        within=not wrong.any(),
     )
-    if within:
+    if not wrong.any():
         return figures, ""
-    place = _place(~equal)
-    return figures, f"{1 - rate:.2%} of the elements differ; at {place}: got {got[place]}, expected {expected[place]}"
+    place = _place(wrong)
+    limit = f" by more than atol={tolerance.atol:g}, rtol={tolerance.rtol:g}" if tolerance is not None else ""
+    return figures, (
+        f"{float(wrong.mean()):.2%} of the elements differ{limit}; at {place}: got {got[place]}, "
+        f"expected {expected[place]}"
+    )
 
 
 def _difference(expected: Array, got: Array) -> Array:
@@ -217,8 +220,8 @@ def _compare_numbers(name: str, expected: Array, got: Array, limit: Tolerance) -
         max_abs=math.inf if wrong_special.any() else worst,
         mean_abs=float(error.mean()) if error.size else 0.0,
         max_rel=_over(worst, float(np.abs(left).max(initial=0.0))),
-        cosine=_cosine(left, right),
-        snr_db=_snr_db(left, error),
+        cosine=0.0 if wrong_special.any() else _cosine(left, right),
+        snr_db=-math.inf if wrong_special.any() else _snr_db(left, error),
         equal_rate=float(((expected == got) | same_special).mean()) if expected.size else 1.0,
         within=not (wrong_special.any() or outside.any()),
     )
@@ -247,15 +250,20 @@ def _over(error: float, magnitude: float) -> float:
 
 
 def _cosine(left: Array, right: Array) -> float:
+    scale = max(float(np.abs(left).max(initial=0.0)), float(np.abs(right).max(initial=0.0)))
+    if scale == 0.0:
+        return 1.0
+    left, right = left / scale, right / scale  # so that no square overflows
     norms = float(np.linalg.norm(left)) * float(np.linalg.norm(right))
     if norms == 0.0:
-        return 1.0 if np.array_equal(left, right) else 0.0
+        return 0.0
     return float(min(1.0, max(-1.0, np.real(np.vdot(left, right)) / norms)))
 
 
 def _snr_db(reference: Array, error: Array) -> float:
-    noise = float(np.sum(error**2))
-    signal = float(np.sum(np.abs(reference) ** 2))
+    scale = max(float(np.abs(reference).max(initial=0.0)), float(error.max(initial=0.0)))
+    noise = float(np.sum((error / scale) ** 2)) if scale else 0.0
+    signal = float(np.sum(np.abs(reference / scale) ** 2)) if scale else 0.0
     if noise == 0.0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal else -math.inf

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
-from navcore.contracts import Array, Description, Infer, Model, Tensors
-from navcore.domain import Request, Signature
+from navcore.contracts import Array, Description, Infer, Model, Runner, Tensors
+from navcore.domain import Failure, Request, Signature
+from navcore.engine.failures import StepFailed
+from navcore.engine.fleet import Candidate, LocalCandidate
 from navcore.engine.generate import generate
+from navcore.engine.probe import Probe, differing_outputs, probe
 from navcore.engine.recognise import kind_of, recognise
-from navcore.engine.shapes import Run, batch_size, declared_batch, infer_signature, resized
-from navcore.errors import DataloaderError, NavError, PluginError, UnrecognisedModelError, first_line
+from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
+from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
 from navcore.formats import Format
 from navcore.registry import Plugin, Registry
 
 __all__ = ["Sample", "Source", "describe"]
 
-_PROBE_EXTRA = 1
+_FATAL = ("crash", "timeout", "out-of-memory")
 _GENERATED = (2, 3)
 
 
@@ -51,8 +55,18 @@ class Source:
     notices: tuple[str, ...]
 
 
+Opener = Callable[[Runner, Model], Candidate]
+"""Opens a model on disk for the reference run."""
+
+
 def describe(
-    model: Any, dataloader: Iterable[Any] | None, registry: Registry, request: Request, forced: Format | None = None
+    model: Any,
+    dataloader: Iterable[Any] | None,
+    registry: Registry,
+    request: Request,
+    forced: Format | None = None,
+    *,
+    opener: Opener = LocalCandidate.reference,
 ) -> Source:
     """Learn how the model is called, which dimensions vary, and what it computes for the samples.
 
@@ -62,34 +76,88 @@ def describe(
         registry: Loaded plugins.
         request: Batching, sample count, names and seed.
         forced: As for `recognise`.
+        opener: Where a model on disk is run for the reference.
 
     Raises:
         UnrecognisedModelError: See `recognise`.
         DataloaderError: There are no samples, they differ in structure, or the model refuses one.
+        ModelFileError: Running the file crashes, hangs or takes too much memory.
     """
     source_format, plugin = recognise(model, registry, forced)
     descriptions, notices = _descriptions(model, dataloader, source_format, plugin, request)
-    first = descriptions[0]
-    runs = [_run(first.infer, description.inputs, index) for index, description in enumerate(descriptions)]
-    probes, probe_notices = _probe(first, runs, request)
-    signature = first.signature or infer_signature([*runs, *probes], batched=bool(probes))
-    if not probes:
+    with contextlib.ExitStack() as stack:
+        first = _with_reference(model, source_format, descriptions[0], opener, stack)
+        return _source(model, source_format, first, descriptions, notices, request)
+
+
+def _with_reference(
+    model: Any, source_format: Format, first: Description, opener: Opener, stack: contextlib.ExitStack
+) -> Description:
+    """Return the description with the reference run where the opener puts it, for a model on disk."""
+    if source_format.live or first.reference is None or first.signature is None or not first.inputs:
+        return first
+    opened = Model(
+        format=source_format, signature=first.signature, path=Path(model).absolute(), examples=(first.inputs,)
+    )
+    try:
+        candidate = stack.enter_context(contextlib.closing(opener(first.reference, opened)))
+    except StepFailed as error:
+        raise _unusable(model, error.failure) from error
+    return attrs.evolve(first, infer=candidate.infer)
+
+
+def _unusable(model: Any, failure: Failure) -> ModelFileError:
+    return ModelFileError(
+        f"{Path(model).name} cannot be run: {failure.reason}", failure.fix or "open it by hand to see what is wrong"
+    )
+
+
+def _source(
+    model: Any,
+    source_format: Format,
+    first: Description,
+    descriptions: Sequence[Description],
+    notices: Sequence[str],
+    request: Request,
+) -> Source:
+    try:
+        runs = [_run(first.infer, description.inputs, index) for index, description in enumerate(descriptions)]
+    except StepFailed as error:
+        raise _unusable(model, error.failure) from error
+    _check_outputs(runs)
+    probed = probe(first.infer, runs, first.signature) if request.batching else Probe(None)
+    if probed.run is not None:
+        runs = [*runs, probed.run]
+    signature = first.signature or infer_signature(runs, batched=probed.run is not None)
+    if probed.run is None:
         signature = attrs.evolve(signature, batch=None)
-    samples = tuple(Sample(run.inputs, run.outputs, batch_size(signature, run.inputs)) for run in [*runs, *probes])
+    samples = tuple(Sample(run.inputs, run.outputs, batch_size(signature, run.inputs)) for run in runs)
     live = source_format.live
     return Source(
         model=Model(
             format=source_format,
             signature=signature,
             object=model if live else None,
-            path=None if live else Path(model),
+            path=None if live else Path(model).absolute(),
             call=first.call,
             examples=_examples(samples, signature),
         ),
         samples=samples,
         title=_title(model, source_format),
-        notices=(*notices, *first.notices, *probe_notices, *_instability(first.infer, runs[0])),
+        notices=tuple(
+            text for text in (*notices, *first.notices, probed.notice, _instability(first.infer, runs[0])) if text
+        ),
     )
+
+
+def _check_outputs(runs: Sequence[Run]) -> None:
+    for index, run in enumerate(runs[1:], start=1):
+        difference = differing_outputs(runs[0].outputs, run.outputs)
+        if difference:
+            raise DataloaderError(
+                f"the model's outputs change with the sample: for sample {index} {difference}, for sample 0",
+                "return the same structure for every sample, for example squeeze(-1) in place of squeeze()",
+            )
 
 
 def _title(model: Any, source_format: Format) -> str:
@@ -108,7 +176,7 @@ def _descriptions(
                 "pass dataloader=[sample, ...]",
             )
         return _declared(model, plugin, request)
-    samples = list(itertools.islice(_iterate(dataloader), request.sample_count))
+    samples = list(itertools.islice(_told(dataloader), request.sample_count))
     if not samples:
         raise DataloaderError(
             "the dataloader gave no samples",
@@ -129,7 +197,7 @@ def _descriptions(
 
 def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
     for name in first:
-        kinds = [(array.dtype, array.ndim) for array in (first[name], other[name])]
+        kinds = [(dtype_name(array), array.ndim) for array in (first[name], other[name])]
         if kinds[0] != kinds[1]:
             told = [f"{dtype} with {ndim} axes" for dtype, ndim in kinds]
             raise DataloaderError(
@@ -138,14 +206,26 @@ def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
             )
 
 
-def _iterate(dataloader: Iterable[Any]) -> Iterable[Any]:
+def _told(dataloader: Iterable[Any]) -> Iterator[Any]:
+    """Yield the samples; what goes wrong in the user's own code is said to have gone wrong there."""
     try:
-        return iter(dataloader)
+        samples = iter(dataloader)
     except TypeError:
         raise DataloaderError(
             f"the dataloader is a {type(dataloader).__name__}, which cannot be iterated over",
             "pass a list of samples, a torch DataLoader, or another iterable",
         ) from None
+    for index in itertools.count():
+        try:
+            sample = next(samples)
+        except StopIteration:
+            return
+        except Exception as error:  # the user's dataloader may raise anything
+            raise DataloaderError(
+                f"the dataloader failed at sample {index}: {type(error).__name__}: {first_line(error)}",
+                "iterate over it by hand to see where",
+            ) from error
+        yield sample
 
 
 def _declared(model: Any, plugin: Plugin, request: Request) -> tuple[list[Description], list[str]]:
@@ -170,12 +250,17 @@ def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Desc
         description = plugin.describe(model, sample, request.names)
     except NavError:
         raise
-    except Exception as error:  # a stranger's hook may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
         raise PluginError(
             f"plugin {plugin.name!r} ({plugin.version}) failed to describe a sample: "
             f"{type(error).__name__}: {first_line(error)}",
             "look at the sample first; if it is what the model takes, report this to the plugin's author",
         ) from error
+    if description is not None and not isinstance(description, Description):
+        raise PluginError(
+            f"plugin {plugin.name!r} ({plugin.version}) described a sample with a {type(description).__name__}",
+            "report this to its author: nav_describe returns a navcore.contracts.Description",
+        )
     if description is None:
         raise UnrecognisedModelError(
             f"plugin {plugin.name!r} ({plugin.version}) recognises the model but does not describe it",
@@ -187,54 +272,22 @@ def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Desc
 def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
     try:
         return Run(inputs, infer(inputs))
+    except StepFailed as error:
+        if error.failure.kind in _FATAL:
+            raise
+        raise _refused(inputs, index, error.failure.reason) from error
     except DataloaderError as error:
         raise DataloaderError(f"sample {index}: {error.cause}", error.fix) from error
     except Exception as error:  # the user's model may raise anything
-        shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-        raise DataloaderError(
-            f"the model refuses sample {index} ({shapes}): {type(error).__name__}: {first_line(error)}",
-            "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first",
-        ) from error
+        raise _refused(inputs, index, f"{type(error).__name__}: {first_line(error)}") from error
 
 
-def _probe(first: Description, runs: Sequence[Run], request: Request) -> tuple[list[Run], list[str]]:
-    """Run one sample at another batch size, to see which output axes follow and whether the model takes it.
-
-    Returns no run where there is no batch axis, and a sentence where the model refused the other size.
-    """
-    if not request.batching:
-        return [], []
-    declared = first.signature
-    if declared is not None:
-        batched = [spec.name for spec in declared.inputs if declared.batch and declared.batched(spec.name)]
-        size = int(runs[0].inputs[batched[0]].shape[0]) if batched else 0
-    else:
-        size, batched = _batched_inputs(runs)
-    if not batched:
-        return [], ["the inputs have no common first axis: the model is taken as it is, without batching"]
-    other = next(size for size in itertools.count(size + _PROBE_EXTRA) if size >= 2)
-    try:
-        inputs = resized(runs[0].inputs, batched, other)
-        return [Run(inputs, first.infer(inputs))], []
-    except Exception as error:  # the user's model may raise anything
-        return [], [
-            f"the model refuses batch size {other} ({first_line(error.__cause__ or error)}); it is optimised for the "
-            "samples' batch size alone. Pass batching=False to say that this is meant"
-        ]
-
-
-def _batched_inputs(runs: Sequence[Run]) -> tuple[int, list[str]]:
-    """Return the first sample's batch size, and the inputs whose first axis is that size in every sample."""
-    leading = next((name for name, array in runs[0].inputs.items() if array.ndim), None)
-    if leading is None:
-        return 0, []
-    sizes = [run.inputs[leading].shape[0] for run in runs]
-    batched = [
-        name
-        for name, array in runs[0].inputs.items()
-        if array.ndim and all(run.inputs[name].shape[0] == size for run, size in zip(runs, sizes, strict=True))
-    ]
-    return int(sizes[0]), batched if sizes[0] else []
+def _refused(inputs: Tensors, index: int, reason: str) -> DataloaderError:
+    shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
+    return DataloaderError(
+        f"the model refuses sample {index} ({shapes}): {reason}",
+        "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first",
+    )
 
 
 def _examples(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors, ...]:
@@ -245,14 +298,16 @@ def _examples(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors,
     return (big, *(feeds for feeds in inputs if feeds is not big))
 
 
-def _instability(infer: Infer, run: Run) -> list[str]:
+def _instability(infer: Infer, run: Run) -> str:
     """Say so where the source does not agree with itself."""
     again = infer(run.inputs)
-    changed = [name for name, array in run.outputs.items() if not _same(array, again[name])]
+    changed = [name for name, array in run.outputs.items() if name not in again or not _same(array, again[name])]
     if not changed:
-        return []
-    return [f"the model is not deterministic: {', '.join(changed)} changed between two calls with the same inputs"]
+        return ""
+    return f"the model is not deterministic: {', '.join(changed)} changed between two calls with the same inputs"
 
 
 def _same(left: Array, right: Array) -> bool:
+    if left.dtype.kind == "V":  # the 8- and 16-bit floats of ml_dtypes
+        left, right = left.astype(np.float64), right.astype(np.float64)
     return np.array_equal(left, right, equal_nan=bool(np.issubdtype(right.dtype, np.inexact)))

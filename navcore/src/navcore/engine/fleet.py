@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,10 @@ from navcore.engine.timing import LocalTimer
 
 _LONGEST_LOG_BYTES = 4 * 1024 * 1024
 
-__all__ = ["Candidate", "Fleet", "LocalCandidate"]
+HandOver = Callable[[Model, Path], str | None]
+"""Writes a live model into a folder and returns `module:function`, which reads it there."""
+
+__all__ = ["Candidate", "Fleet", "HandOver", "LocalCandidate"]
 
 
 class Candidate(Protocol):
@@ -66,6 +70,11 @@ class LocalCandidate:
         infer = stack.enter_context(runner.open(model, device))
         return LocalCandidate(time.perf_counter() - start, infer, stack, LocalTimer(infer))
 
+    @staticmethod
+    def reference(runner: Runner, model: Model) -> LocalCandidate:
+        """Open a model here, on the CPU."""
+        return LocalCandidate.open(runner, model, DeviceKind.CPU)
+
     def infer(self, feeds: Tensors) -> Tensors:
         """Run once."""
         return self._infer(feeds)
@@ -92,6 +101,7 @@ class Fleet:
         origins: Plugin of each tool.
         limits: For each step.
         timeouts_s: Other timeouts by the name of the tool.
+        hand_over: How a live model gets into a worker; None: exports run in this process.
         started: Name of each worker that was started, in order: how often a framework was imported.
     """
 
@@ -99,7 +109,9 @@ class Fleet:
     origins: Mapping[Tool, str]
     limits: Limits
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
+    hand_over: HandOver | None = None
     started: list[str] = attrs.field(factory=list)
+    _handed: tuple[tempfile.TemporaryDirectory[str], str] | None = None
     _workers: dict[str, Worker] = attrs.field(factory=dict)
     _sessions: int = 0
 
@@ -117,6 +129,7 @@ class Fleet:
             "do": "write",
             "tool": reference,
             "model": model_data(model),
+            "live": self._live(model),
             "out": str(out),
             "log": str(log),
         }
@@ -130,7 +143,7 @@ class Fleet:
         Raises:
             Exception: What the runner raised; StepFailed where it ran in a worker.
         """
-        reference = self._reference(runner, model)
+        reference = None if model.format.live else self._reference(runner, model)
         if reference is None:
             return LocalCandidate.open(runner, model, device)
         self._sessions += 1
@@ -159,10 +172,23 @@ class Fleet:
         for worker in self._workers.values():
             worker.kill()
         self._workers.clear()
+        if self._handed is not None:
+            self._handed[0].cleanup()
+            self._handed = None
+
+    def _live(self, model: Model) -> dict[str, str] | None:
+        """Where a worker finds the live model and who reads it; handed over once for all exports."""
+        if not model.format.live or self.hand_over is None:
+            return None
+        if self._handed is None:
+            folder = tempfile.TemporaryDirectory(prefix="navcore-")
+            self._handed = folder, self.hand_over(model, Path(folder.name)) or ""
+        folder, loader = self._handed
+        return {"folder": folder.name, "loader": loader} if loader else None
 
     def _reference(self, tool: Tool, model: Model) -> dict[str, Any] | None:
         """How the tool travels, or None where it has to work here: on live objects, or if it cannot travel."""
-        if not self.isolate or model.format.live:
+        if not self.isolate or (model.format.live and self._live(model) is None):
             return None
         try:
             return reference_of(tool)

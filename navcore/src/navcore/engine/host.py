@@ -67,7 +67,7 @@ class Worker:
         life_end, lifeline = os.pipe()
         theirs = (request_end, reply_end, life_end)
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
                 [sys.executable, "-m", "navcore.engine.worker", *map(str, theirs)],
                 pass_fds=theirs,
                 stdin=subprocess.DEVNULL,
@@ -186,7 +186,9 @@ def _death(what: str, status: int | None, error: Exception) -> Failure:
             "memory",
             "free memory, or use a smaller batch or model",
         )
-    return Failure("crash", f"the worker died of {name} during {what}", "report this to the tool's author, with the log")
+    return Failure(
+        "crash", f"the worker died of {name} during {what}", "report this to the tool's author, with the log"
+    )
 
 
 class _Watch(threading.Thread):

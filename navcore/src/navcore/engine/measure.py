@@ -18,11 +18,11 @@ from navcore.errors import first_line
 
 __all__ = ["Sweep", "batch_sizes", "measure_round_robin"]
 
-_BLOCK_NS = 50_000_000
+_BLOCK_NS = 25_000_000
 _WARM_UP_CALLS = 10
 _WARM_UP_NS = 1_000_000_000
 _SETTLED = 0.1
-_RESAMPLES = 500
+_OUTSIDE = 0.05
 _LARGEST_BATCH = 2**20
 
 
@@ -49,7 +49,8 @@ class Sweep:
         notes: Why the sweep ended, if it did before the last batch size.
         saturated: Batch sizes in a row that brought less than the cut-off.
         ended: Whether the candidate takes part no more.
-        failure: What ended it, where a step failed in a worker.
+        works_at: Largest batch size among the samples, at which the candidate is known to work.
+        failure: What went wrong last, where a step failed in a worker.
     """
 
     name: str
@@ -58,16 +59,17 @@ class Sweep:
     notes: list[str] = attrs.field(factory=list)
     saturated: int = 0
     ended: bool = False
+    works_at: int = 0
     failure: Failure | None = None
 
     @staticmethod
     def resumed(name: str, timer: Timer, found: TrialResult, profile: OptimizationProfile) -> Sweep:
         """Return a sweep that goes on after the measurements that a trial has."""
-        sweep = Sweep(name, timer)
+        sizes = found.agreement.batch_sizes if found.agreement is not None else ()
+        sweep = Sweep(name, timer, works_at=max(sizes, default=0))
         for measurement in found.measurements:
             sweep.add(measurement, profile)
         sweep.notes = list(found.notes)
-        sweep.ended = sweep.ended or bool(found.notes)
         return sweep
 
     def add(self, measurement: Measurement, profile: OptimizationProfile) -> None:
@@ -82,13 +84,13 @@ class Sweep:
             self.ended = True
             self.notes.append(f"throughput stopped growing before batch size {measurement.batch_size}")
 
-    def fail(self, batch_size: int | None, error: Exception) -> None:
-        """End the sweep at a batch size that the candidate cannot run; what it has stays."""
-        self.ended = True
+    def fail(self, batch_size: int | None, error: BaseException) -> None:
+        """Note a batch size that the candidate cannot run; beyond those of the samples that ends its sweep."""
         self.failure = error.failure if isinstance(error, StepFailed) else None
         at = f"batch size {batch_size}" if batch_size else "the sample"
         reason = self.failure.reason if self.failure else f"{type(error).__name__}: {first_line(error)}"
         self.notes.append(f"{at} failed: {reason}")
+        self.ended = batch_size is None or batch_size > self.works_at
 
 
 def measure_round_robin(
@@ -113,26 +115,40 @@ def measure_round_robin(
         batch_size: For throughput; None where there is no batch axis.
         profile: Sizes and stopping rule.
         baseline: Name of the sweep that the others are compared with; None where there is none.
-        random: Order of the candidates, and the bootstrap.
+        random: Order of the candidates.
         clock: For the bound on warming up.
         deadline: By time.monotonic(); after it, one round is the last.
     """
     timings = _warm_up([sweep for sweep in sweeps if not sweep.ended], feeds, batch_size, profile, clock)
+    fewest = 2 * max(profile.min_trials, profile.stabilization_windows)
     rounds = 0
-    while timings and rounds < profile.max_trials:
+    while timings and rounds < 2 * profile.max_trials:
         for index in random.permutation(len(timings)):
             timings[index].block(batch_size)
-        timings = [timing for timing in timings if not timing.sweep.ended]
+        timings = [timing for timing in timings if not timing.failed]
         rounds += 1
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or (rounds >= fewest and _stable(timings, profile)):
             break
-        if rounds >= max(profile.min_trials, profile.stabilization_windows) and _stable(timings, profile):
-            break
-    base = next((timing for timing in timings if timing.sweep.name == baseline), None)
-    for timing in timings:
-        against = base if base is not None and timing is not base else None
-        timing.sweep.add(timing.summary(batch_size, against, random), profile)
+    _add(timings, sweeps, batch_size, profile, baseline)
     return rounds
+
+
+def _add(
+    timings: Sequence[_Timing],
+    sweeps: Sequence[Sweep],
+    batch_size: int | None,
+    profile: OptimizationProfile,
+    baseline: str | None,
+) -> None:
+    """Give every sweep its measurement; none where the source itself cannot run the batch size."""
+    base = next((timing for timing in timings if timing.sweep.name == baseline), None)
+    source = next((sweep for sweep in sweeps if sweep.name == baseline), None)
+    if base is None and source is not None and not source.ended:
+        for timing in timings:
+            timing.sweep.notes.append(f"batch size {batch_size} does not count: the source cannot run it")
+        return
+    for timing in timings:
+        timing.sweep.add(timing.summary(batch_size, base if timing is not base else None), profile)
 
 
 @attrs.define
@@ -143,20 +159,20 @@ class _Timing:
     calls: int
     blocks_ms: list[float] = attrs.field(factory=list)
     calls_ms: list[float] = attrs.field(factory=list)
+    failed: bool = False
 
     def block(self, batch_size: int | None) -> None:
         """Time one block of calls, one by one."""
-        if self.sweep.ended:
-            return
         try:
             times = self.sweep.timer.block(self.calls)
-        except Exception as error:  # a stranger's runtime may raise anything, out of memory included
+        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything, out of memory included
             self.sweep.fail(batch_size, error)
+            self.failed = True
             return
         self.calls_ms += times
         self.blocks_ms.append(sum(times) / len(times))
 
-    def summary(self, batch_size: int | None, baseline: _Timing | None, random: np.random.Generator) -> Measurement:
+    def summary(self, batch_size: int | None, baseline: _Timing | None) -> Measurement:
         """Return what the blocks say."""
         calls, blocks = np.asarray(self.calls_ms), np.asarray(self.blocks_ms)
         p50, p90, p95, p99 = (float(value) for value in np.percentile(calls, [50, 90, 95, 99]))
@@ -173,7 +189,7 @@ class _Timing:
             noise=_noise(blocks),
             calls=len(calls),
             blocks_ms=tuple(float(value) for value in blocks),
-            ratio=_ratio(np.asarray(baseline.blocks_ms), blocks, random) if baseline is not None else None,
+            ratio=_ratio(np.asarray(baseline.blocks_ms), blocks) if baseline is not None else None,
         )
 
 
@@ -185,7 +201,7 @@ def _warm_up(
         try:
             sweep.timer.bind(feeds)
             call_ms = _settle(sweep.timer, clock)
-        except Exception as error:  # a stranger's runtime may raise anything, out of memory included
+        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything, out of memory included
             sweep.fail(batch_size, error)
             continue
         calls = math.ceil(_BLOCK_NS / 1e6 / max(call_ms, 1e-6))
@@ -209,17 +225,34 @@ def _stable(timings: Sequence[_Timing], profile: OptimizationProfile) -> bool:
 
 
 def _noise(blocks: np.ndarray[Any, Any]) -> float:
-    """Relative half-width of the 95 % interval of the median, by its normal approximation from quartiles.
+    """Half-width of the interval of the median block, relative to it; infinite for a single block."""
+    if len(blocks) < 2:
+        return math.inf
+    low, high = _interval(blocks)
+    return float((high - low) / 2 / np.median(blocks))
 
-    1.57 * IQR / sqrt(n) is the notch of a box plot (McGill, Tukey and Larsen, 1978).
+
+def _ratio(baseline: np.ndarray[Any, Any], blocks: np.ndarray[Any, Any]) -> Ratio:
+    """Median of the paired ratios baseline / candidate with its interval."""
+    ratios = baseline / blocks
+    low, high = _interval(ratios)
+    return Ratio(float(np.median(ratios)), low, high)
+
+
+def _interval(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return the exact 95 % interval of the median, from order statistics; of fewer than six values, their range.
+
+    Between the k-th smallest and the k-th largest of n values lies the median of their distribution, whatever it is,
+    with probability 1 - 2 * P(Binomial(n, 1/2) < k). A bootstrap of so few medians covers far less than it says: 74 %
+    with 3 rounds in a simulation with 5 % noise.
     """
-    low, median, high = np.percentile(blocks, [25, 50, 75])
-    return float(1.57 * (high - low) / math.sqrt(len(blocks)) / median)
-
-
-def _ratio(baseline: np.ndarray[Any, Any], blocks: np.ndarray[Any, Any], random: np.random.Generator) -> Ratio:
-    """Median of the paired ratios baseline / candidate with its 95 % bootstrap interval, computed on logarithms."""
-    logs = np.log(baseline) - np.log(blocks)
-    picks = random.integers(0, len(logs), (_RESAMPLES, len(logs)))
-    low, high = np.percentile(np.median(logs[picks], axis=1), [2.5, 97.5])
-    return Ratio(*(float(math.exp(value)) for value in (np.median(logs), low, high)))
+    ordered = np.sort(values)
+    count = len(ordered)
+    outside, skip = 0.0, 0
+    while True:
+        outside += 2 * math.comb(count, skip) / 2**count
+        if outside > _OUTSIDE or 2 * (skip + 1) > count:
+            break
+        skip += 1
+    rank = max(skip - 1, 0)
+    return float(ordered[rank]), float(ordered[count - 1 - rank])

@@ -66,7 +66,9 @@ def make_plan(source: Format, registry: Registry, request: Request) -> Plan:
     wanted = _wanted(routes, trials, request)
     builds = tuple(Build(route, edge) for route, edge in routes.items() if edge is not None and route in wanted)
     unused = _without_runner(routes, wanted, trials, registry, request)
-    return Plan(source, builds, trials, tuple(sorted({*found.omissions(), *omissions, *unused}, key=attrs.astuple)))
+    unreached = _unreached(source, routes, registry, request)
+    left_out = {*found.omissions(), *omissions, *unused, *unreached}
+    return Plan(source, builds, trials, tuple(sorted(left_out, key=attrs.astuple)))
 
 
 def _check_runners(names: tuple[str, ...] | None, registry: Registry) -> None:
@@ -77,11 +79,13 @@ def _check_runners(names: tuple[str, ...] | None, registry: Registry) -> None:
 def blocked(tool: Tool) -> Omission | None:
     """Return why a tool cannot work on this machine, as an omission, or None if it can."""
     try:
-        reason = tool.unavailable()
-    except Exception as error:  # a stranger's check may raise anything
+        reason: object = tool.unavailable()
+    except (Exception, SystemExit) as error:  # a stranger's check may raise anything
         return Omission(tool.name, f"its check failed: {type(error).__name__}: {error}", "report this to its author")
     if reason is None:
         return None
+    if not isinstance(reason, str):
+        return Omission(tool.name, f"its check returned {reason!r}, not a sentence", "report this to its author")
     cause, _, fix = reason.partition(";")
     return Omission(tool.name, cause.strip(), fix.strip())
 
@@ -133,7 +137,8 @@ class _Search:
         """Yield the edges that cannot work here, and the routes that were too long."""
         yield from (omission for omission in self.blocked.values() if omission)
         if self.too_long:
-            subject = f"{self.too_long} routes of more than {self.max_hops} edges"
+            plural = ("s" if self.too_long > 1 else "", "s" if self.max_hops > 1 else "")
+            subject = f"{self.too_long} route{plural[0]} of more than {self.max_hops} edge{plural[1]}"
             yield Omission(subject, f"max_hops={self.max_hops}", f"max_hops={self.max_hops + 1}")
 
 
@@ -207,6 +212,26 @@ def _without_runner(
         fix = _runner_for(route.format)
         verb = "it is built, but not tried" if route in wanted else "not built"
         yield Omission(route.id, f"no installed plugin runs {route.format}; {verb}", fix)
+
+
+def _unreached(
+    source: Format, routes: Mapping[Route, Edge | None], registry: Registry, request: Request
+) -> Iterator[Omission]:
+    """Yield what the user asked for by name and no route leads to."""
+    reached = {route.format for route in routes}
+    for wanted in request.target_formats or ():
+        if wanted not in reached:
+            yield Omission(wanted.name, f"no route leads from {source} to this format", _maker_of(wanted))
+    targeted = {route.format for route in routes if _targeted(route, request)}
+    for name in request.runners or ():
+        accepts = registry.runner(name).accepts
+        if accepts not in targeted:
+            yield Omission(name, f"it runs {accepts}, which no route that was asked for leads to", _maker_of(accepts))
+
+
+def _maker_of(wanted: Format) -> str:
+    hint = _runner_for(wanted)
+    return f"{hint}, or see `nav plugins` for what makes {wanted}" if hint.startswith("pip") else "see `nav plugins`"
 
 
 def _runner_for(target: Format) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from navcore.contracts import Array, Model, Tensors
 from navcore.domain import Signature, TensorSpec
+from navcore.engine.reference import load
 from navcore.formats import Format, Risk
 
 __all__ = ["example_arrays", "model_data", "model_from", "signature_data", "signature_from"]
@@ -35,7 +36,7 @@ def model_data(model: Model) -> dict[str, Any]:
     return {
         "format": [made.name, made.suffix, made.live, made.risk.value],
         "signature": signature_data(model.signature),
-        "path": str(model.path),
+        "path": None if model.path is None else str(model.path),
         "examples": len(model.examples),
     }
 
@@ -45,16 +46,24 @@ def example_arrays(model: Model) -> dict[str, Array]:
     return {f"{place}/{name}": array for place, feeds in enumerate(model.examples) for name, array in feeds.items()}
 
 
-def model_from(data: Mapping[str, Any], arrays: Tensors) -> Model:
-    """Return the model that `model_data` described."""
-    name, suffix, live, risk = data["format"]
+def model_from(data: Mapping[str, Any], arrays: Tensors, live: Mapping[str, str] | None = None) -> Model:
+    """Return the model that `model_data` described.
+
+    Args:
+        data, arrays: What it and `example_arrays` gave.
+        live: For a live model, the folder that it was handed over in, and who reads it.
+    """
+    made = Format(data["format"][0], suffix=data["format"][1], live=data["format"][2], risk=Risk(data["format"][3]))
     examples: list[dict[str, Array]] = [{} for _ in range(data["examples"])]
     for key, array in arrays.items():
         place, _, tensor = key.partition("/")
         examples[int(place)][tensor] = array
+    held, call = load(live["loader"])(Path(live["folder"])) if live else (None, None)
     return Model(
-        format=Format(name, suffix=suffix, live=live, risk=Risk(risk)),
+        object=held,
+        call=call,
+        format=made,
         signature=signature_from(data["signature"]),
-        path=Path(data["path"]),
+        path=None if data["path"] is None else Path(data["path"]),
         examples=tuple(examples),
     )

@@ -47,10 +47,14 @@ def recognise(model: Any, registry: Registry, forced: Format | None = None) -> t
 
 def _claim(plugin: Plugin, model: Any) -> Format | None:
     try:
-        return plugin.recognise(model)
-    except Exception as error:  # a stranger's hook may raise anything; the others still decide
+        answer: object = plugin.recognise(model)
+    except (Exception, SystemExit) as error:  # a stranger's hook may raise anything; the others still decide
         _LOGGER.warning("%s failed in nav_recognise and is not heard: %s", plugin.version, first_line(error))
         return None
+    if answer is not None and not isinstance(answer, Format):
+        _LOGGER.warning("%s answered nav_recognise with %r, not a Format, and is not heard", plugin.version, answer)
+        return None
+    return answer
 
 
 def kind_of(model: Any) -> str:

@@ -12,7 +12,7 @@ import attrs
 from navcore.contracts import Tool
 from navcore.formats import Format, Risk
 
-__all__ = ["NotPortableError", "reference_of", "tool_from"]
+__all__ = ["NotPortableError", "load", "reference_of", "tool_from"]
 
 
 class NotPortableError(ValueError):
@@ -43,13 +43,14 @@ def reference_of(tool: Tool) -> dict[str, Any]:
 
 def tool_from(data: Mapping[str, Any]) -> Tool:
     """Return the tool that `reference_of` described."""
-    tool = _load(data["class"])(**{name: _from_data(value) for name, value in data["options"].items()})
+    tool = load(data["class"])(**{name: _from_data(value) for name, value in data["options"].items()})
     if not isinstance(tool, Tool):
         raise TypeError(f"{data['class']} is no tool")
     return tool
 
 
-def _load(path: str) -> Any:
+def load(path: str) -> Any:
+    """Return what `module:name` names."""
     module, _, qualified = path.partition(":")
     found: Any = importlib.import_module(module)
     for name in qualified.split("."):
@@ -76,5 +77,5 @@ def _from_data(value: Any) -> Any:
         name, suffix, live, risk = value["format"]
         return Format(name, suffix=suffix, live=live, risk=Risk(risk))
     if isinstance(value, dict):
-        return _load(value["enum"])(value["value"])
+        return load(value["enum"])(value["value"])
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 import attrs
@@ -10,7 +11,7 @@ import numpy as np
 from navcore.contracts import Array, Tensors
 from navcore.domain import Dimension, Signature, TensorSpec
 
-__all__ = ["BATCH", "Run", "batch_size", "declared_batch", "infer_signature", "resized"]
+__all__ = ["BATCH", "Run", "batch_size", "declared_batch", "dtype_name", "infer_signature", "resized"]
 
 BATCH = "batch"
 
@@ -63,7 +64,7 @@ def infer_signature(runs: Sequence[Run], *, batched: bool) -> Signature:
 def _spec(name: str, arrays: Sequence[Array], names: dict[tuple[int, ...], str], batched: bool) -> TensorSpec:
     columns = list(zip(*(array.shape for array in arrays), strict=True))
     shape = tuple(_dimension(name, axis, sizes, names, batched) for axis, sizes in enumerate(columns))
-    return TensorSpec(name, str(arrays[0].dtype), shape)
+    return TensorSpec(name, dtype_name(arrays[0]), shape)
 
 
 def _dimension(
@@ -78,7 +79,17 @@ def _dimension(
 
 def _new_name(name: str, axis: int, names: Mapping[tuple[int, ...], str], batched: bool) -> str:
     taken = set(names.values())
-    plain = "".join(letter if letter.isalnum() else "_" for letter in name)
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
     candidates = [BATCH] if batched and axis == 0 else []
-    candidates += [f"dim_{axis}", f"{plain}_dim_{axis}", f"x_{plain}_dim_{axis}"]
-    return next(candidate for candidate in candidates if candidate not in taken and candidate.isidentifier())
+    candidates += [f"dim_{axis}", f"{plain}_dim_{axis}"]
+    numbered = (f"dim_{axis}_{number}" for number in itertools.count(2))
+    return next(
+        candidate
+        for candidate in itertools.chain(candidates, numbered)
+        if candidate not in taken and candidate.isidentifier()
+    )
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of a dtype as signatures have it; text of any length is `str`."""
+    return {"U": "str", "S": "bytes"}.get(array.dtype.kind, str(array.dtype.name))

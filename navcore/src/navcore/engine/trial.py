@@ -89,7 +89,9 @@ def _checked(
         emit(StepFinished("check", trial.subject, found))
         if candidate is not None:
             opened.callback(close, candidate, trial.subject)
-            yield Sweep.resumed(trial.subject, candidate, found, bench.request.profile)
+            sweep = Sweep.resumed(trial.subject, candidate, found, bench.request.profile)
+            sweep.ended = sweep.ended or trial.subject in journal.ended
+            yield sweep
 
 
 def _model(build: BuildResult | None, bench: Bench) -> Model:
@@ -144,6 +146,7 @@ def _measure(
                 result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes)
             )
         journal.measured += 1
+        journal.ended = [sweep.name for sweep in sweeps if sweep.ended]
         journal.write()
         emit(BatchMeasured(size, alive, rounds))
 

@@ -78,6 +78,7 @@ def _be_first_to_go() -> None:
 def _printing_into(log: str | None) -> Iterator[None]:
     """Point file descriptors 1 and 2 at the step's log, so that C code prints there as well."""
     if log:
+        os.makedirs(os.path.dirname(log), exist_ok=True)
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         for number in (1, 2):
             os.dup2(target, number)
@@ -118,7 +119,7 @@ class _Desk:
         from navcore.engine.reference import tool_from
 
         tool: Any = tool_from(message["tool"])
-        signature = tool.write(model_from(message["model"], arrays), Path(message["out"]))
+        signature = tool.write(model_from(message["model"], arrays, message["live"]), Path(message["out"]))
         if not isinstance(signature, Signature):
             raise TypeError(f"the tool returned {type(signature).__name__}, not a Signature")
         return {"signature": signature_data(signature)}, {}

@@ -11,21 +11,12 @@ from rich.text import Text
 
 from navcore.domain import BuildResult, Failure, Measurement, PackageStatus, Status, TrialResult
 from navcore.report import figures
+from navcore.report.kinds import name_of
 
 __all__ = ["Row", "results_table", "rows"]
 
 _WIDE = 104
 """Width from which route and runner stand side by side; the longest first-party names then still fit."""
-
-_SHORT = {
-    "disagrees": "disagrees",
-    "exception": "raised an error",
-    "measure": "not measurable",
-    "no-artifact": "wrote no file",
-    "parent": "not built",
-    "signature": "wrong signature",
-    "verify": "verify_func: no",
-}
 
 
 @attrs.frozen
@@ -147,4 +138,4 @@ def _build_row(build: BuildResult) -> Row:
 
 
 def _short(failure: Failure | None) -> str:
-    return "not measured" if failure is None else _SHORT.get(failure.kind, failure.kind)
+    return "not measured" if failure is None else name_of(failure.kind).short

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from navcore.domain import Choice, Failure, PackageStatus, Status
+from navcore.domain import Choice, PackageStatus, Status
 from navcore.report import figures
 from navcore.report.results import results_table
-from navcore.report.troubles import Trouble, left_out, merge, paragraphs
+from navcore.report.troubles import Trouble, by_kind, left_out, paragraphs
 
 __all__ = ["choices", "legend", "summary", "title", "troubles"]
 
@@ -54,14 +54,13 @@ def legend(status: PackageStatus) -> str:
 
 
 def troubles(status: PackageStatus) -> tuple[Trouble, ...]:
-    """Return what failed, what was skipped and what the plan left out; the same reason is given once."""
-    failures = [
-        *((build.status, f"{build.route} (build)", build.failure) for build in status.builds),
-        *((trial.status, f"{trial.route} on {trial.runner}", trial.failure) for trial in status.trials),
-    ]
-    failed = (_trouble("Failed", subject, failure) for kind, subject, failure in failures if kind is Status.FAILED)
-    skipped = (_trouble("Skipped", subject, failure) for kind, subject, failure in failures if kind is Status.SKIPPED)
-    return *merge(failed), *merge(skipped), *left_out(status.omissions)
+    """Return what failed by kind, what was not tried, and what the plan left out; the same reason is given once."""
+    steps = (
+        *((f"{build.route} (build)", build.failure) for build in status.builds),
+        *((f"{trial.route} on {trial.runner}", trial.failure) for trial in status.trials),
+    )
+    failures = [(subject, failure) for subject, failure in steps if failure is not None]
+    return *by_kind(failures), *left_out(status.omissions)
 
 
 def choices(status: PackageStatus) -> tuple[str, ...]:
@@ -87,9 +86,3 @@ def _sentence(group: list[Choice]) -> str:
     reasons = "; ".join(dict.fromkeys(choice.reason.rstrip(".") for choice in group))
     strategies = " and ".join(choice.strategy for choice in group)
     return f"★ {first.trial.route} on {first.trial.runner}, chosen by {strategies}: {reasons} ({numbers})."
-
-
-def _trouble(heading: str, subject: str, failure: Failure | None) -> Trouble:
-    if failure is None:
-        return Trouble(heading, (subject,), "no reason was recorded")
-    return Trouble(heading, (subject,), failure.reason, failure.fix, failure.log)

@@ -1,4 +1,4 @@
-"""What did not work or was not tried, with reason, fix and log: each reason once."""
+"""What did not work or was not tried, grouped by kind, with reason, fix and log: each reason once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from navcore.domain import Omission
+from navcore.domain import Failure, Omission
+from navcore.report.kinds import name_of, place_of
 
-__all__ = ["Trouble", "left_out", "merge", "paragraphs"]
+__all__ = ["Trouble", "by_kind", "left_out", "merge", "paragraphs"]
 
 
 @attrs.frozen
@@ -20,7 +21,7 @@ class Trouble:
     """Something that did not work, or was not tried.
 
     Attributes:
-        heading: What kind, for example `Failed` or `Left out`.
+        heading: What kind, for example `Out of memory` or `Left out`.
         subjects: What shares reason, fix and log.
         reason, fix, log: As in the failure; empty where nothing is known.
     """
@@ -30,6 +31,14 @@ class Trouble:
     reason: str
     fix: str = ""
     log: str = ""
+
+
+def by_kind(failures: Iterable[tuple[str, Failure]]) -> tuple[Trouble, ...]:
+    """Return failures, each with its subject, in the order of the kinds; what was not tried comes last."""
+    return merge(
+        Trouble(name_of(failure.kind).heading, (subject,), failure.reason, failure.fix, failure.log)
+        for subject, failure in sorted(failures, key=lambda each: place_of(each[1].kind))
+    )
 
 
 def left_out(omissions: Iterable[Omission]) -> tuple[Trouble, ...]:

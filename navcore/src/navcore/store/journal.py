@@ -47,6 +47,7 @@ class Journal:
         trials: Finished trials by subject; with what was measured so far.
         measured: Number of batch sizes measured.
         done: Whether the measuring is over.
+        ended: Subjects that take part in it no more.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Journal:
     trials: dict[str, TrialResult] = attrs.field(factory=dict)
     measured: int = 0
     done: bool = False
+    ended: list[str] = attrs.field(factory=list)
 
     @staticmethod
     def begin(folder: Path, identity: str) -> Journal:
@@ -77,6 +79,7 @@ class Journal:
                 {name: record_from(result, TrialResult) for name, result in data["trials"].items()},
                 data["measured"],
                 data["done"],
+                data["ended"],
             )
         except (OSError, ValueError, KeyError, TypeError):  # none there, or of another version: begin again
             return None
@@ -109,6 +112,7 @@ class Journal:
             "trials": {name: record_data(result) for name, result in self.trials.items()},
             "measured": self.measured,
             "done": self.done,
+            "ended": self.ended,
         }
         temporary = self.path.with_suffix(".new")
         temporary.write_text(json.dumps(data), encoding="utf-8")

@@ -18,6 +18,7 @@ DEFAULT = Path("navigator_workspace")
 MARKER = ".navcore-workspace"
 _STATUS = "package.json"
 _LOCK = ".navcore-lock"
+_LONGEST_NAME = 150
 _OURS = ("artifacts", "logs", "reproduce", "scratch", "journal.json", _STATUS)
 
 
@@ -104,7 +105,10 @@ def open_workspace(path: Path | str | None) -> Iterator[Workspace]:
     """
     import filelock
 
-    root = Path(DEFAULT if path is None else path).absolute()
+    try:
+        root = Path(DEFAULT if path is None else path).absolute()
+    except TypeError:
+        raise WorkspaceError(f"workspace={path!r} is no path", "pass workspace=<a folder>") from None
     try:
         _claim(root)
         lock = filelock.FileLock(root / _LOCK, timeout=0)
@@ -169,4 +173,9 @@ def sha256_of(path: Path) -> str:
 
 def _file_name(text: str) -> str:
     """Return a route id as one path component: `onnx/openvino-ir` becomes `onnx+openvino-ir`."""
-    return re.sub(r"[^A-Za-z0-9.+_-]", "-", text.replace("/", "+"))
+    import hashlib
+
+    name = re.sub(r"[^A-Za-z0-9.+_-]", "-", text.replace("/", "+"))
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 
 from navcore.contracts import Converter, Infer, Model, Runner, Tensors
 from navcore.domain import DeviceKind, Signature
@@ -143,9 +144,8 @@ class FaultyRunner(Runner):
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
-        def infer(feeds: Tensors) -> Tensors:
+        def infer(_feeds: Tensors) -> Tensors:
             FAULTS[self.fault]()
-            garbage: Any = {"y": object()}
-            return garbage
+            return {"y": np.array(object())}
 
         yield infer

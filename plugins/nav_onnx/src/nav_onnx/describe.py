@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 
 from nav_onnx.model_file import read_signature
-from nav_onnx.run_onnxruntime import CPU_PROVIDER, missing_runtime, open_session, session_infer
+from nav_onnx.run_onnxruntime import CPU_PROVIDER, OnnxRuntimeRunner, missing_runtime, open_session, session_infer
 from nav_onnx.samples import flatten
 from navcore.contracts import Description, Infer, Tensors
-from navcore.domain import Names, Signature
+from navcore.domain import DeviceKind, Names, Signature
 from navcore.errors import DataloaderError, UsageError
 
 __all__ = ["OnnxCall", "describe", "model_path"]
@@ -58,6 +58,7 @@ def describe(model: Any, sample: Any, names: Names) -> Description:
         infer=_Reference(path, signature),
         call=OnnxCall(str(path)),
         signature=signature,
+        reference=OnnxRuntimeRunner(name="OnnxCPU", devices=(DeviceKind.CPU,), provider=CPU_PROVIDER),
     )
 
 

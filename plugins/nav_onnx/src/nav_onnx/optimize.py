@@ -40,6 +40,13 @@ def optimize(
     max_hops: int = 4,
     seed: int = 0,
     quiet: bool = False,
+    isolate: bool = True,
+    timeout_s: float = 1800.0,
+    tool_timeouts_s: Mapping[str, float] | None = None,
+    memory_limit_bytes: int | None = None,
+    budget_s: float | None = None,
+    resume: bool = False,
+    cache: bool = True,
     registry: Any = None,
 ) -> Package:
     """Find the fastest way to run an ONNX file.
@@ -49,8 +56,9 @@ def optimize(
         dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
             what the file declares.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
-            debug, verify_func, custom_configs, model_precision, tolerance, max_hops, seed, quiet, registry: As for
+            debug, verify_func, custom_configs, model_precision, tolerance, max_hops, seed, quiet: As for
             `navcore.optimize`.
+        isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache, registry: As there.
 
     Raises:
         UsageError: Before anything is run: the model is no such path, its file cannot be read, a sample does not fit
@@ -79,5 +87,12 @@ def optimize(
         seed=seed,
         source_format=Format.ONNX,
         quiet=quiet,
+        isolate=isolate,
+        timeout_s=timeout_s,
+        tool_timeouts_s=tool_timeouts_s,
+        memory_limit_bytes=memory_limit_bytes,
+        budget_s=budget_s,
+        resume=resume,
+        cache=cache,
         registry=registry,
     )

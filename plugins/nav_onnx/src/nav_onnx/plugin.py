@@ -9,6 +9,7 @@ from typing import Any
 
 from nav_onnx.describe import describe
 from nav_onnx.facts import environment
+from nav_onnx.fingerprint import fingerprint
 from nav_onnx.run_onnxruntime import OnnxRuntimeRunner
 from navcore.contracts import Description, Runner
 from navcore.domain import DeviceKind, Names
@@ -28,6 +29,11 @@ def nav_recognise(model: Any) -> Format | None:
 @hookimpl
 def nav_describe(model: Any, sample: Any, names: Names) -> Description:
     return describe(model, sample, names)
+
+
+@hookimpl
+def nav_fingerprint(model: Any) -> str | None:
+    return fingerprint(model)
 
 
 @hookimpl

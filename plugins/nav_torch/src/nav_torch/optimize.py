@@ -39,6 +39,14 @@ def optimize(
     max_hops: int = 4,
     seed: int = 0,
     quiet: bool = False,
+    isolate: bool = True,
+    isolate_exports: bool = False,
+    timeout_s: float = 1800.0,
+    tool_timeouts_s: Mapping[str, float] | None = None,
+    memory_limit_bytes: int | None = None,
+    budget_s: float | None = None,
+    resume: bool = False,
+    cache: bool = True,
     registry: Any = None,
 ) -> Package:
     """Find the fastest way to run a torch module.
@@ -51,7 +59,8 @@ def optimize(
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
             `navcore.optimize`.
         verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, tolerance: As there.
-        max_hops, seed, quiet, registry: As there.
+        max_hops, seed, quiet, isolate, isolate_exports, timeout_s, tool_timeouts_s, memory_limit_bytes: As there.
+        budget_s, resume, cache, registry: As there.
 
     Raises:
         UsageError: Before anything is run: the model is no torch module, `forward` does not take the samples, or an
@@ -79,5 +88,13 @@ def optimize(
         seed=seed,
         source_format=Format.TORCH,
         quiet=quiet,
+        isolate=isolate,
+        isolate_exports=isolate_exports,
+        timeout_s=timeout_s,
+        tool_timeouts_s=tool_timeouts_s,
+        memory_limit_bytes=memory_limit_bytes,
+        budget_s=budget_s,
+        resume=resume,
+        cache=cache,
         registry=registry,
     )

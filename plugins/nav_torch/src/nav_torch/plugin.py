@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from nav_torch.describe import describe
@@ -11,11 +12,13 @@ from nav_torch.environment import environment
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.export_onnx import OnnxExporter
 from nav_torch.export_torchscript import TorchScriptExporter
+from nav_torch.fingerprint import fingerprint
+from nav_torch.hand_over import hand_over
 from nav_torch.run_compile import TorchCompileRunner
 from nav_torch.run_exportedprogram import TorchExportedProgramRunner
 from nav_torch.run_torch import TorchRunner
 from nav_torch.run_torchscript import TorchScriptRunner
-from navcore.contracts import Description, Exporter, Names, Runner
+from navcore.contracts import Description, Exporter, Model, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -30,6 +33,16 @@ def nav_recognise(model: Any) -> Format | None:
 @hookimpl
 def nav_describe(model: Any, sample: Any, names: Names) -> Description:
     return describe(model, sample, names)
+
+
+@hookimpl
+def nav_fingerprint(model: Any) -> str | None:
+    return fingerprint(model)
+
+
+@hookimpl
+def nav_hand_over(model: Model, folder: Path) -> str | None:
+    return hand_over(model, folder)
 
 
 @hookimpl

@@ -1,0 +1,67 @@
+"""Why a step did not give what it should."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+__all__ = ["Failure", "FailureKind"]
+
+
+class FailureKind(str, Enum):
+    """What happened, in a word that stays the same from version to version.
+
+    Attributes:
+        EXCEPTION: The tool raised an error that is none of those below.
+        MISSING_DEPENDENCY: A module, a shared library, a compiler or a driver is not there.
+        UNSUPPORTED_OPERATOR: The tool cannot express or run an operator of the model, or its whole opset.
+        OUT_OF_MEMORY: An allocation failed, or the step took more memory than it may.
+        DISK_FULL: A file could not be written for want of space.
+        NO_ARTIFACT: The tool returned without writing its file.
+        SIGNATURE: The artifact's inputs or outputs have other names than the source's.
+        DISAGREES: The outputs differ from the source's by more than the tolerance.
+        VERIFY: The user's verify_func rejected the outputs, or failed.
+        MEASURE: It agreed, and failed while it was timed.
+        PARENT: It was not tried, because what it is made from was not built.
+        CRASH: The worker process died.
+        TIMEOUT: The step took longer than it may.
+        BUDGET: It was not tried, because the run's time was over.
+        INTERRUPTED: The run was ended before the step was.
+    """
+
+    EXCEPTION = "exception"
+    MISSING_DEPENDENCY = "missing-dependency"
+    UNSUPPORTED_OPERATOR = "unsupported-operator"
+    OUT_OF_MEMORY = "out-of-memory"
+    DISK_FULL = "disk-full"
+    NO_ARTIFACT = "no-artifact"
+    SIGNATURE = "signature"
+    DISAGREES = "disagrees"
+    VERIFY = "verify"
+    MEASURE = "measure"
+    PARENT = "parent"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@attrs.frozen
+class Failure:
+    """Why a step did not give what it should.
+
+    Attributes:
+        kind: What happened; see FailureKind.
+        reason: One sentence, with the culprit where the tool names it.
+        fix: What the user can do about it; empty where nothing is known.
+        log: Path of the full log relative to the workspace; empty where there is none.
+    """
+
+    kind: FailureKind = attrs.field(converter=FailureKind)
+    reason: str
+    fix: str = ""
+    log: str = ""
