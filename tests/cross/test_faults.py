@@ -27,7 +27,7 @@ EXPECTED = {
     "killed": ("out-of-memory", "killed by SIGKILL during"),
     "hang": ("timeout", "took longer than 2 s"),
     "allocate": ("out-of-memory", "took more than 300000000 bytes of memory"),
-    "disk-full": ("disk-full", "No space left on device"),
+    "disk-full": ("disk-full", "the disk is full"),
     "raise": ("exception", "stubborn"),
     "close-pipes": ("crash", "closed the worker's connection"),
     "fork": ("crash", "the worker exited with status 0 during"),

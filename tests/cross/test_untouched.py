@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def state(model: nn.Module) -> dict[str, Any]:
         "attributes": [sorted(vars(module)) for module in model.modules()],
         "forward": [module.forward.__func__ for module in model.modules()],
         "torch_rng": torch.get_rng_state().numpy().tobytes(),
-        "numpy_rng": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]
+        "numpy_rng": pickle.dumps(np.random.get_state()),
         "python_rng": random.getstate(),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "grad_mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
@@ -60,6 +61,36 @@ def test_a_run_leaves_model_and_process_as_they_were(workspace: Path) -> None:
     assert [] == [name for name in before if before[name] != after[name]]
     assert any("training mode" in notice for notice in package.status.notices)
     assert [] == [f"{trial.runner}: {trial.failure}" for trial in package.status.trials if trial.failure]
+
+
+class Restless(nn.Module):
+    """Counts its calls, draws from every generator and sets the number of threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.register_buffer("n", torch.zeros(1))
+        self.register_buffer("last", torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.set_num_threads(1 if torch.get_num_threads() > 1 else 2)
+        self.calls += 1
+        self.n += 1
+        self.last = self.n * random.random() * float(np.random.rand()) * torch.rand(1)
+        return x * 2
+
+
+def test_a_run_of_a_model_that_counts_and_draws_leaves_it_and_the_process_as_they_were(workspace: Path) -> None:
+    model = Restless()
+    before = state(model)
+    package = nav.optimize(
+        model, [torch.ones(2, 3)], workspace=workspace, optimization_profile=QUICK, target_device="cpu", quiet=True
+    )
+    after = state(model)
+
+    assert [] == [name for name in before if before[name] != after[name]]
+    assert 0 == model.calls
+    assert "TorchCPU" in [trial.runner for trial in package.status.trials if trial.measurements]
 
 
 def test_a_failed_run_leaves_the_model_as_it_was_too(workspace: Path) -> None:

@@ -94,11 +94,34 @@ def test_the_batch_may_come_with_a_later_input(save):
     assert "batch" == read_signature(save(nodes, inputs, [("y", FLOAT, ["batch", 4])])).batch
 
 
-def test_an_output_without_the_batch_means_that_there_is_none(save):
+def test_an_output_without_the_batch_does_not_take_it_from_the_others(save):
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0)]
     outputs = [("y", FLOAT, ["batch"]), ("total", FLOAT, [])]
+    signature = read_signature(save(nodes, [("x", FLOAT, ["batch"])], outputs))
 
-    assert read_signature(save(nodes, [("x", FLOAT, ["batch"])], outputs)).batch is None
+    assert ("batch", ("batch",), ()) == (signature.batch, *(spec.shape for spec in signature.outputs))
+
+
+def test_where_no_output_follows_there_is_no_batch(save):
+    node = helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0)
+
+    assert read_signature(save([node], [("x", FLOAT, ["batch"])], [("total", FLOAT, [])])).batch is None
+
+
+def test_the_batch_is_the_axis_that_most_outputs_follow(save):
+    nodes = [helper.make_node("Identity", [source], [made]) for made, source in (("a", "w"), ("b", "x"), ("c", "x"))]
+    inputs = [("w", FLOAT, ["words", 3]), ("x", FLOAT, ["batch", 3])]
+    outputs = [("a", FLOAT, ["words", 3]), ("b", FLOAT, ["batch", 3]), ("c", FLOAT, ["batch", 3])]
+
+    assert "batch" == read_signature(save(nodes, inputs, outputs)).batch
+
+
+def test_an_output_that_follows_under_another_name_is_batched_beside_one_that_does_not_need_it(save):
+    nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Relu", ["x"], ["z"])]
+    outputs = [("y", FLOAT, ["batch", 3]), ("z", FLOAT, ["unk__1", 3])]
+    signature = read_signature(save(nodes, [("x", FLOAT, ["batch", 3])], outputs))
+
+    assert [("batch", 3), ("batch", 3)] == [spec.shape for spec in signature.outputs]
 
 
 def test_a_fixed_first_axis_is_no_batch(save):

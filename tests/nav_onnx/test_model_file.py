@@ -1,5 +1,10 @@
 """Files that cannot be read: which, why, and what to do."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -18,6 +23,47 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(ModelFileError, match=r"is a folder, not an ONNX file\n  fix: .*\.onnx file inside it"):
         read_signature(tmp_path)
+
+
+@pytest.fixture
+def become_nobody():
+    """Root may read everything; after a call of this, the test is somebody else."""
+
+    def become():
+        if os.geteuid() == 0:
+            try:
+                os.seteuid(65534)
+            except OSError as error:
+                pytest.skip(f"cannot stop being root: {error}")
+
+    before = os.geteuid()
+    yield become
+    os.seteuid(before)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may enter, as `tmp_path` is not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_a_file_that_may_not_be_read_is_told_with_how_to_allow_it(affine, open_folder, become_nobody):
+    path = Path(shutil.copy(affine, open_folder / "model.onnx"))
+    path.chmod(0o000)
+    become_nobody()
+    with pytest.raises(
+        ModelFileError, match=r"model.onnx cannot be read: Permission denied\n  fix: make it .* readable .*: chmod u\+r"
+    ):
+        read_signature(path)
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_told(open_folder, become_nobody):
+    (open_folder / "closed").mkdir(mode=0o000)
+    become_nobody()
+    with pytest.raises(ModelFileError, match=r"model.onnx cannot be read: Permission denied\n  fix: make it and its"):
+        read_signature(open_folder / "closed" / "model.onnx")
 
 
 def test_an_empty_file_is_called_empty(tmp_path):

@@ -179,6 +179,29 @@ def test_a_branch_on_data_fails_with_its_reason_and_a_fix(
     assert "replace branches on values of tensors in forward by torch.where or torch.cond" == caught.value.fix
 
 
+@pytest.mark.parametrize("exporter", EXPORTERS[1:], ids=lambda exporter: exporter.name)
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_module_fails_with_the_advice_to_give_what_it_was_made_from(
+    exporter: Exporter, conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(torch.jit.script(conv_net), [torch.rand(2, 3, 8, 8)])
+
+    with pytest.raises(ExportError, match=r"export cannot follow ConvNet, which is TorchScript: TypeError: ") as caught:
+        exporter.write(model, tmp_path / f"model{exporter.target.suffix}")
+    assert (
+        "give the nn.Module that it was scripted or traced from; or keep to target_formats=['torchscript']"
+        == caught.value.fix
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_module_becomes_torchscript(
+    conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(torch.jit.script(conv_net), [torch.rand(2, 3, 8, 8)])
+    check(EXPORTERS[0], model, tmp_path / "a", [{"input__0": torch.rand(5, 3, 8, 8)}])
+
+
 def test_a_dimension_that_the_model_fixes_is_never_made_static_silently(
     two_inputs: nn.Module, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:

@@ -189,3 +189,31 @@ def test_the_installed_command_works_and_hands_its_exit_code_on(folder: Path) ->
     assert 2 == result.returncode
     assert "error: " in result.stderr
     assert "" == result.stdout
+
+
+ELSEWHERE = """
+    import navcore
+    from navcore.testing.toys import ToyRunner
+
+    @navcore.hookimpl
+    def nav_runners():
+        return [ToyRunner(name="Elsewhere", accepts=navcore.Format.PYTHON, devices=(navcore.DeviceKind.CUDA,))]
+"""
+
+
+def test_plan_tells_what_was_left_out_in_options(folder: Path, install: Install, capsys: Capture) -> None:
+    install("elsewhere-plugin", "1.0", ELSEWHERE, navcore={"elsewhere": "elsewhere_plugin"})
+    nav("plan", "net.py:double", "--device", "cpu")
+
+    assert (
+        "  Elsewhere\n    runs on cuda, and the target device is cpu\n    fix: --device cuda\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_show_of_results_that_cannot_be_read_is_wrong_use(folder: Path, capsys: Capture) -> None:
+    (folder / "w" / "package.json").mkdir(parents=True)
+    (folder / "w" / ".navcore-workspace").touch()
+
+    assert 2 == nav("show", "w")
+    assert "package.json cannot be read: Is a directory\n  fix: " in capsys.readouterr().err

@@ -186,3 +186,26 @@ def test_an_empty_file_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(DataloaderError, match="holds no arrays"):
         read_inputs([str(tmp_path / "empty.npz")], None, 0)
+
+
+def test_a_npy_file_under_the_name_of_a_npz_is_told(tmp_path: Path) -> None:
+    with (tmp_path / "x.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+
+    with pytest.raises(DataloaderError, match=r"cannot be read as .npz: it is a .npy file, (.|\n)*fix: write it with"):
+        read_inputs([str(tmp_path / "x.npz")], None, 0)
+
+
+@pytest.mark.parametrize(
+    "text", [f"x:float32[{10**14},4]", f"x:int8[{10**14},{10**14}]", f"x:bool[{','.join('1' * 65)}]"]
+)
+def test_an_array_that_cannot_be_made_is_told(text: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"--inputs asks for x: \w+\[.*\], which cannot be made: .*\n  fix: give smaller"
+    ):
+        read_inputs([text], None, 0)
+
+
+def test_a_size_beyond_all_numbers_is_told() -> None:
+    with pytest.raises(UsageError, match=r"'9{5000}' is neither a size"):
+        parse_input(f"x:float32[{'9' * 5000}]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -206,3 +207,78 @@ def test_python_prints_the_summary_too_unless_it_is_quiet(folder: Path, capsys: 
 
     assert ("", "") == quiet
     assert "★ python on Python, chosen by" in capsys.readouterr().out
+
+
+def test_a_dataloader_that_fails_halfway_is_wrong_use(folder: Path, capsys: Capture) -> None:
+    (folder / "net.py").write_text(
+        "def double(x): return 2 * x\ndef samples():\n    yield [1.0]\n    raise RuntimeError('no more')", "utf-8"
+    )
+    code = optimize("--dataloader", "net.py:samples")
+    text = capsys.readouterr().err
+
+    assert 2 == code
+    assert "RuntimeError: no more" in text
+    assert "net.py, line 4" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "fix"),
+    [
+        (("y:float32[batch,4]",), "fix: in --inputs, rename 'y' to 'x': the model's parameters are x\n"),
+        (("y:bool[4]", "z:bool[4]"), "fix: in --inputs, use the names of the model's parameters: x; not y, z\n"),
+    ],
+)
+def test_inputs_by_other_names_are_told_how_to_be_called(
+    folder: Path, inputs: tuple[str, ...], fix: str, capsys: Capture
+) -> None:
+    code = optimize(*(part for text in inputs for part in ("--inputs", text)))
+
+    assert 2 == code
+    assert fix in capsys.readouterr().err
+
+
+def test_inputs_that_the_model_refuses_for_another_reason_get_no_such_advice(folder: Path, capsys: Capture) -> None:
+    (folder / "net.py").write_text("def double(x): raise RuntimeError('too wide')", "utf-8")
+
+    assert 2 == optimize(*X)
+    assert "rename" not in capsys.readouterr().err
+
+
+def test_the_installed_plugins_of_the_command_line_are_those_of_nav_plugins(folder: Path, capsys: Capture) -> None:
+    (folder / "net.py").write_text("strange = object()", "utf-8")
+    code = optimize(*X, model="strange")
+    text = capsys.readouterr().err
+
+    assert 2 == code
+    assert "navcore.console (navcore " in text
+    assert "given by the caller" not in text
+
+
+def test_a_workspace_that_is_refused_is_told_in_options(folder: Path, capsys: Capture) -> None:
+    optimize(*X, "--workspace", ".")
+
+    assert "fix: pass --workspace <a new or empty folder>" in capsys.readouterr().err
+
+
+def test_a_notice_is_told_in_options(folder: Path, capsys: Capture) -> None:
+    (folder / "net.py").write_text(
+        "def picky(x):\n    if len(x) not in (2, 4): raise ValueError('no')\n    return x", "utf-8"
+    )
+    optimize(*X, model="picky")
+    captured = capsys.readouterr()
+
+    assert "--no-batching" in captured.err
+    assert "--no-batching" in captured.out
+    assert "batching=False" not in captured.err + captured.out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_console_without_unicode_gets_the_summary_too(folder: Path, encoding: str) -> None:
+    optimize(*X, "--quiet")
+    command = [sys.executable, "-c", "from navcore.cli import main; main()", "show", "navigator_workspace"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    result = subprocess.run(command, capture_output=True, text=True, encoding=encoding, env=environment, check=False)
+
+    assert ("", 0) == (result.stderr, result.returncode)
+    assert "* python on Python, chosen by" in result.stdout

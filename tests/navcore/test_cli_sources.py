@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from navcore.cli.sources import Reference, importable, load_dataloader, load_model, parse_reference, parse_source
-from navcore.errors import UnknownNameError, UsageError
+from navcore.errors import DataloaderError, UnknownNameError, UsageError
 
 NET = """
     import helper_beside_net
@@ -175,3 +175,18 @@ def test_a_reference_to_a_file_starts_its_imports_there(net: Path) -> None:
 
     assert isinstance(source, Reference)
     assert net.parent.resolve() == source.folder
+
+
+def test_samples_that_fail_while_they_are_read_are_told_with_file_and_line(net: Path) -> None:
+    net.write_text("def samples():\n    yield 1\n    raise RuntimeError('no more')", "utf-8")
+
+    with pytest.raises(DataloaderError, match=r"'net.py:samples' fails: RuntimeError: no more \(.*net.py, line 3\)"):
+        samples_of("net.py:samples")
+
+
+def test_samples_can_be_read_again_if_they_allow_it(net: Path) -> None:
+    source = parse_reference("net.py:samples", "--dataloader")
+    with importable(source):
+        samples = load_dataloader(source)
+
+    assert [1, 2] == list(samples) == list(samples)

@@ -114,3 +114,10 @@ def test_star_import_and_introspection_need_no_plugin() -> None:
     code = "from navcore import *; import navcore; assert not hasattr(navcore, '__wrapped__'); load_plugins"
 
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+def test_the_nearest_may_be_a_name_of_navcore_itself() -> None:
+    with pytest.raises(AttributeError) as caught:
+        lend("optimise")
+
+    assert "module 'navcore' has no attribute 'optimise'; did you mean 'optimize'?" == str(caught.value)

@@ -8,7 +8,7 @@ import json
 from rich.console import Console
 
 from navcore import load_plugins
-from navcore.domain import Request
+from navcore.domain import Omission, Request
 from navcore.engine.plan import Plan, make_plan
 from navcore.report.plan import plan_json, plan_page
 from navcore.testing.toys import TOY_JSON, TOY_LIVE, TOY_TOOLS, ToyPlugin, ToyRunner
@@ -60,3 +60,18 @@ def test_json_holds_the_same() -> None:
     ]
     assert {"route": "toy-live", "runner": "ToyLive"} == plan["trials"][0]
     assert [{"subject": "ToyMissing", "reason": "no toy driver", "fix": "install the toy driver"}] == plan["omissions"]
+
+
+def test_an_empty_plan_says_so_in_place_of_a_table() -> None:
+    empty = Plan(TOY_LIVE, (), (), ())
+    text = " ".join(printed(empty).split())
+
+    assert "tried on" not in text
+    assert "Nothing would be tried: no runner that was asked for takes toy-live or a format made from it." in text
+    assert "run `nav plugins` to see what runs which format" in text
+
+
+def test_an_empty_plan_with_reasons_points_to_them() -> None:
+    text = printed(Plan(TOY_LIVE, (), (), (Omission("ToyMissing", "no toy driver", "install it"),)))
+
+    assert text.index("no toy driver") < text.index("Nothing would be tried. The reasons are above.")

@@ -232,6 +232,24 @@ def test_nothing_works_is_said() -> None:
     assert sentence.startswith("Nothing works: no trial ran, agreed with the source and was measured.")
 
 
+def test_reasons_are_above_only_where_there_are_some() -> None:
+    (failed,) = choices(status_of(fails("onnx", "OnnxCPU", WRONG)))
+    (empty,) = choices(status_of(builds=()))
+
+    assert failed.endswith("The reasons are above.")
+    assert empty == (
+        "Nothing was tried: no runner that was asked for takes the source or a format made from it. "
+        "Run `nav plugins` to see what runs which format."
+    )
+
+
+def test_an_empty_plan_that_says_why_points_to_it() -> None:
+    (sentence,) = choices(status_of(builds=(), omissions=(Omission("OnnxCPU", "runs onnx"),)))
+
+    assert sentence.startswith("Nothing was tried: ")
+    assert sentence.endswith("The reasons are above.")
+
+
 def test_a_model_without_batch_axis_shows_no_batch_size() -> None:
     single = attrs.evolve(measured(1, 5.0), batch_size=None)
 

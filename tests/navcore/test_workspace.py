@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,77 @@ def test_scratch_folders_are_gone_afterwards(tmp_path: Path) -> None:
             (scratch / "file").touch()
 
         assert not (workspace.root / "scratch").exists()
+
+
+@pytest.fixture
+def become_nobody() -> Iterator[Callable[[], None]]:
+    """Root may read and remove everything; after a call of this, the test is somebody else."""
+
+    def become() -> None:
+        if os.geteuid() == 0:
+            try:
+                os.seteuid(65534)
+            except OSError as error:
+                pytest.skip(f"cannot stop being root: {error}")
+
+    before = os.geteuid()
+    yield become
+    os.seteuid(before)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, as `tmp_path` is not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_results_that_are_not_text_are_an_error(tmp_path: Path) -> None:
+    with open_workspace(tmp_path / "w") as workspace:
+        (workspace.root / "package.json").write_bytes(b"\xff\xfe{}")
+
+    with pytest.raises(WorkspaceError, match=r"package.json is not UTF-8: .*\n  fix: run the optimisation again"):
+        read_status(tmp_path / "w")
+
+
+def test_a_folder_in_place_of_the_results_is_an_error(tmp_path: Path) -> None:
+    with open_workspace(tmp_path / "w") as workspace:
+        (workspace.root / "package.json").mkdir()
+
+    with pytest.raises(
+        WorkspaceError, match=r"package.json cannot be read: Is a directory\n  fix: make folder and file"
+    ):
+        read_status(tmp_path / "w")
+
+
+def test_results_that_may_not_be_read_are_an_error(open_folder: Path, become_nobody: Callable[[], None]) -> None:
+    with open_workspace(open_folder / "w") as workspace:
+        (workspace.root / "package.json").touch(0o000)
+    become_nobody()
+
+    with pytest.raises(WorkspaceError, match=r"package.json cannot be read: Permission denied"):
+        read_status(open_folder / "w")
+
+
+def test_a_workspace_in_a_folder_that_may_not_be_entered_is_an_error(
+    open_folder: Path, become_nobody: Callable[[], None]
+) -> None:
+    (open_folder / "closed").mkdir(0o000)
+    become_nobody()
+
+    with pytest.raises(WorkspaceError, match=r"package.json cannot be read: Permission denied"):
+        read_status(open_folder / "closed" / "w")
+
+
+def test_what_an_earlier_run_wrote_and_cannot_be_removed_is_an_error(
+    open_folder: Path, become_nobody: Callable[[], None]
+) -> None:
+    with open_workspace(open_folder / "w") as workspace:
+        (workspace.artifact_folder("onnx") / "deep").mkdir(parents=True)
+        workspace.root.chmod(0o777)
+        (workspace.root / "artifacts").chmod(0o755)
+        become_nobody()
+
+        with pytest.raises(WorkspaceError, match=r"artifacts, which an earlier run wrote, cannot be removed: .*denied"):
+            workspace.clear()

@@ -110,9 +110,12 @@ class NoRuntimeError(NavError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message that says something, shortened to 400 characters."""
+    """Return the first line of an exception's message that says something, and the next where it ends in a colon.
+
+    Shortened to 400 characters.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" \t-=#*\x1b")]
-    text = lines[0] if lines else "no message"
+    text = " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else "no message"
     return text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + " ..."
 
 

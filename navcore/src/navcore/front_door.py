@@ -58,6 +58,8 @@ def _list(offers: dict[str, EntryPoint]) -> str:
 def _missing(name: str) -> str:
     if name in FRONT_DOOR:
         return f"navcore.{name} comes with {FRONT_DOOR[name]}; to install it: pip install {FRONT_DOOR[name]}"
-    near = nearest(name, (*lent_names(), *FRONT_DOOR))
+    # By vars(): asking a module that is still being imported for a name would come back here.
+    own = vars(sys.modules["navcore"]).get("__all__", ())
+    near = nearest(name, (*own, *lent_names(), *FRONT_DOOR))
     advice = f"; did you mean {near!r}?" if near else ""
     return f"module 'navcore' has no attribute {name!r}{advice}"

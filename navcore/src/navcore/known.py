@@ -15,25 +15,45 @@ class FirstParty:
 
     Attributes:
         distribution: Name to install.
+        takes: What it takes as a model, and how to come by it.
         modules: Top-level modules whose objects it recognises.
         suffixes: File endings that it recognises.
     """
 
     distribution: str
+    takes: str
     modules: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
 
 
 FIRST_PARTY: Mapping[str, FirstParty] = {
     "torch": FirstParty(
-        "nav-torch", ("torch", "transformers", "diffusers", "torchvision", "timm"), (".pt", ".pth", ".pt2")
+        "nav-torch",
+        "a torch.nn.Module: load the file or build the network in Python, and give the module",
+        ("torch", "transformers", "diffusers", "torchvision", "timm"),
+        (".pt", ".pth", ".pt2"),
     ),
-    "onnx": FirstParty("nav-onnx", ("onnx", "onnxruntime"), (".onnx",)),
-    "openvino": FirstParty("nav-openvino", ("openvino",), (".xml",)),
-    "tf": FirstParty("nav-tf", ("tensorflow", "keras", "tf_keras"), (".keras", ".tflite")),
-    "jax": FirstParty("nav-jax", ("jax", "jaxlib", "flax", "equinox"), (".jaxexport",)),
-    "trt": FirstParty("nav-trt", ("tensorrt",), (".plan", ".engine")),
-    "triton": FirstParty("nav-triton", ("pytriton", "tritonclient")),
+    "onnx": FirstParty("nav-onnx", "the path of an .onnx file", ("onnx", "onnxruntime"), (".onnx",)),
+    "openvino": FirstParty(
+        "nav-openvino",
+        "no model of its own: give the ONNX file or the network that it was made from",
+        ("openvino",),
+        (".xml",),
+    ),
+    "tf": FirstParty(
+        "nav-tf",
+        "a Keras model or a tf.Module: load the file first",
+        ("tensorflow", "keras", "tf_keras"),
+        (".keras", ".tflite"),
+    ),
+    "jax": FirstParty("nav-jax", "a JAX function", ("jax", "jaxlib", "flax", "equinox"), (".jaxexport",)),
+    "trt": FirstParty(
+        "nav-trt",
+        "no engine: give the ONNX file or the network that it was made from",
+        ("tensorrt",),
+        (".plan", ".engine"),
+    ),
+    "triton": FirstParty("nav-triton", "no model: it serves those of other plugins", ("pytriton", "tritonclient")),
 }
 """By entry-point name."""
 

@@ -37,6 +37,8 @@ from navcore.engine.fleet import Candidate, Fleet
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.recognise import recognise
+from navcore.engine.reproduction import write_scripts
+from navcore.engine.shelf import Shelf
 from navcore.engine.signals import terminable
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
@@ -46,6 +48,7 @@ from navcore.options import configured, make_request
 from navcore.package import DEFAULT_STRATEGIES, Package
 from navcore.plugins import load_plugins
 from navcore.registry import Registry
+from navcore.store.cache import open_cache
 from navcore.store.journal import Journal, identity_of
 from navcore.store.workspace import Workspace, open_workspace
 
@@ -105,6 +108,8 @@ def run(
     if conduct.verify is not None and not callable(conduct.verify):
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
     hand_over = plugin.hand_over if conduct.isolate_exports and "nav_hand_over" in plugin.hooks else None
+    cache = open_cache() if conduct.cache else None
+    fingerprint = plugin.fingerprint(model) if cache is not None else None
     fleet = Fleet(conduct.isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
         source = describe(
@@ -115,18 +120,21 @@ def run(
         timed = _timed_inputs(model, plugin.describe, source, request)
         journal, source = _journal(plan, source, request, space, resume=conduct.resume)
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
-        results = _Results(plan, journal)
+        facts = environment(registry)
+        shelf = Shelf.of(cache, fingerprint, source.model, dict(facts))
+        results = _Results(plan, journal, facts)
         with _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
             try:
                 builds = run_builds(
-                    plan, source, space, fleet, journal, emit, deadline=budget.builds, verbose=conduct.verbose
+                    plan, source, space, fleet, shelf, journal, emit, deadline=budget.builds, verbose=conduct.verbose
                 )
                 run_trials(plan, builds, bench, journal, budget, emit, timed_inputs=timed)
+                write_scripts(plan, bench, journal)
             except BaseException:
                 fleet.close()  # before anything else: they may still be working
-                space.write_status(_status(registry, source, request, results, time.perf_counter() - start))
+                space.write_status(_status(source, request, results, time.perf_counter() - start))
                 raise
-            status = _status(registry, source, request, results, time.perf_counter() - start)
+            status = _status(source, request, results, time.perf_counter() - start)
             space.write_status(status)
             emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
@@ -201,6 +209,7 @@ class _Results:
 
     plan: Plan
     journal: Journal
+    environment: tuple[tuple[str, str], ...]
 
     def builds(self) -> tuple[BuildResult, ...]:
         found = self.journal.builds
@@ -290,9 +299,7 @@ def _timed_inputs(
     return inputs
 
 
-def _status(
-    registry: Registry, source: Source, request: Request, results: _Results, duration_s: float
-) -> PackageStatus:
+def _status(source: Source, request: Request, results: _Results, duration_s: float) -> PackageStatus:
     created = datetime.now(timezone.utc) - timedelta(seconds=duration_s)
     plan, builds, trials = results.plan, results.builds(), results.trials()
     choice = choose(trials, DEFAULT_STRATEGIES)
@@ -301,7 +308,7 @@ def _status(
         created=created.isoformat(timespec="seconds"),
         source=plan.source,
         signature=source.model.signature,
-        environment=environment(registry),
+        environment=results.environment,
         request=request,
         samples=tuple(
             SampleSummary(tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size)

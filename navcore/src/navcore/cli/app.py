@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -28,6 +30,8 @@ def main() -> None:
     # Before any framework loads libgomp: threads that spin while they wait make torch up to 27 times slower as soon as
     # a neighbour uses the same cores (1364 ms against 49 ms, ResNet-18 on 2 cores), and gain 7 % on an idle machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a log may hold what the console's encoding lacks
     app(prog_name="nav")
 
 

@@ -21,7 +21,7 @@ _DTYPES = (
 )
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _SPEC = re.compile(rf"(?P<name>.+):(?P<dtype>\w+)(?:\((?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})\))?\[(?P<shape>.*)\]")
-_DIMENSION = re.compile(r"(?P<name>[^\W\d]\w*)(?:=(?P<low>\d+)(?:\.\.(?P<high>\d+))?)?|(?P<size>\d+)")
+_DIMENSION = re.compile(r"(?P<name>[^\W\d]\w*)(?:=(?P<low>\d{1,15})(?:\.\.(?P<high>\d{1,15}))?)?|(?P<size>\d{1,15})")
 _EXAMPLE = (
     "write NAME:DTYPE[DIMENSIONS] in quotes, for example "
     "'x:float32[batch,3,224,224]' or 'ids:int64(0..1000)[batch,seq=8..64]', or a .npz file"
@@ -104,6 +104,9 @@ def generate(specs: tuple[InputSpec, ...], count: int | None, seed: int) -> tupl
 
     Floats are standard normal, integers from 0 to 7 and bools random, unless a range is given. The first sample has
     a batch of 2 and the longest of the other dimensions.
+
+    Raises:
+        UsageError: Two specs contradict each other, or an array is too large.
     """
     twice = sorted({spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1})
     if twice:
@@ -112,13 +115,16 @@ def generate(specs: tuple[InputSpec, ...], count: int | None, seed: int) -> tupl
     generator = np.random.default_rng(seed)
     wanted = max(3, _spelt(ranges)) if count is None else count
     sizes = tuple(_sizes(ranges, wanted, generator))
-    return tuple({spec.name: _array(spec, chosen, generator) for spec in specs} for chosen in sizes)
+    return tuple({spec.name: _array(spec, _shape(spec, chosen), generator) for spec in specs} for chosen in sizes)
 
 
 def _read_file(text: str) -> Tensors:
     path = Path(text)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ValueError("it is a .npy file, which holds one array without a name")
+        with loaded as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataloaderError(f"--inputs {text!r}: there is no such file", "check the path") from None
@@ -203,8 +209,19 @@ def _end(place: int, sample: int, low: int, high: int, batch: bool) -> int:
     return (first, second)[sample if sample < 2 else place >> (sample - 2) & 1]
 
 
-def _array(spec: InputSpec, sizes: Mapping[str, int], generator: np.random.Generator) -> Array:
-    shape = tuple(sizes[dimension.name] if dimension.name else dimension.low or 0 for dimension in spec.shape)
+def _shape(spec: InputSpec, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[dimension.name] if dimension.name else dimension.low or 0 for dimension in spec.shape)
+
+
+def _array(spec: InputSpec, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    try:
+        return _random(spec, shape, generator)
+    except (MemoryError, ValueError) as error:  # ValueError: NumPy cannot even count the bytes, or has too few axes
+        cause = f"--inputs asks for {spec.name}: {spec.dtype}{list(shape)}, which cannot be made: {error}"
+        raise UsageError(cause, "give smaller dimensions, or ranges such as batch=1..8") from error
+
+
+def _random(spec: InputSpec, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
     if spec.dtype == "bool":
         return np.asarray(generator.integers(0, 2, shape), bool)
     if "int" in spec.dtype:

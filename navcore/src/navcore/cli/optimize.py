@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
 
+from navcore.cli.advice import advice_for_missing_samples, advice_for_names
 from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Runners, Source, TargetFormats
-from navcore.cli.outcome import errors_told, finish, reserved_stdout, tell_problems
-from navcore.errors import DataloaderError, UsageError
+from navcore.cli.outcome import errors_told, finish, in_options, reserved_stdout, tell_problems
+from navcore.errors import UsageError
 
 if TYPE_CHECKING:
     from navcore.cli.sources import Reference
     from navcore.contracts import Strategy
-    from navcore.domain import PackageStatus
+    from navcore.domain import Event, PackageStatus
     from navcore.registry import Registry
     from navcore.report.console import ConsolePlugin
 
@@ -71,6 +72,9 @@ def optimize(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run of this model in the workspace.")
     ] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Whether artifacts that were built before are used again.")
+    ] = True,
     isolate: Annotated[
         bool, typer.Option("--isolate/--no-isolate", help="Whether conversions and trials of files run in workers.")
     ] = True,
@@ -122,10 +126,17 @@ def optimize(
         parsed = sources.parse_source(source)
         loader = sources.parse_reference(dataloader, "--dataloader") if dataloader else None
         console = ConsolePlugin(show_summary=False)
-        with sources.importable(parsed, loader), contextlib.closing(console), _advice_for_samples(inputs, loader):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(sources.importable(parsed, loader))
+            stack.enter_context(contextlib.closing(console))
+            stack.enter_context(advice_for_missing_samples(bool(inputs or loader)))
+            model = sources.load_model(parsed)
+            samples = _samples(inputs, loader, sample_count, seed)
+            if isinstance(samples, tuple):
+                stack.enter_context(advice_for_names(model, tuple(samples[0])))
             package = optimize_model(
-                sources.load_model(parsed),
-                _samples(inputs, loader, sample_count, seed),
+                model,
+                samples,
                 sample_count=sample_count or 100,
                 batching=batching,
                 target_formats=target_format,
@@ -137,6 +148,7 @@ def optimize(
                 debug=debug,
                 seed=seed,
                 quiet=quiet,
+                cache=cache,
                 isolate=isolate,
                 timeout_s=timeout,
                 memory_limit_bytes=memory_limit * 1024 * 1024 if memory_limit else None,
@@ -158,25 +170,21 @@ def _samples(inputs: list[str] | None, loader: Reference | None, count: int | No
     return read_inputs(inputs, count, seed) if inputs else None
 
 
-@contextlib.contextmanager
-def _advice_for_samples(inputs: list[str] | None, loader: Reference | None) -> Iterator[None]:
-    """Say it in terms of the command line where samples are missing."""
-    try:
-        yield
-    except DataloaderError as error:
-        if inputs or loader:
-            raise
-        fix = "describe the inputs, for example --inputs 'x:float32[batch,3]', or name samples with --dataloader"
-        raise DataloaderError(error.cause, fix) from error
-
-
 def _with_console(registry: Registry, console: ConsolePlugin) -> Registry:
     """Return the registry with this console in place of the installed one: it leaves the summary to `finish`."""
+    from navcore.domain import Notice
     from navcore.plugins import load_plugins
 
     (mine,) = (plugin for plugin in load_plugins([console], installed=False).plugins if plugin.name == "ConsolePlugin")
-    others = (plugin for plugin in registry.plugins if plugin.name != "navcore.console")
-    return attrs.evolve(registry, plugins=(*others, mine))
+
+    def notify(event: Event) -> None:
+        mine.notify(Notice(in_options(event.text)) if isinstance(event, Notice) else event)
+
+    plugins = (
+        attrs.evolve(plugin, notify=notify) if plugin.name == "navcore.console" else plugin
+        for plugin in registry.plugins
+    )
+    return attrs.evolve(registry, plugins=tuple(plugins))
 
 
 def _chosen_by(strategy: Strategy | None, status: PackageStatus) -> PackageStatus:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
 import typer
 
 from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Runners, Source, TargetFormats
-from navcore.cli.outcome import NOTHING_WORKS, errors_told, reserved_stdout, tell_problems
+from navcore.cli.outcome import NOTHING_WORKS, errors_told, omissions_in_options, reserved_stdout, tell_problems
 
 __all__ = ["plan"]
 
@@ -58,6 +59,7 @@ def plan(
         if as_json:
             stdout.write(plan_json(found))
         else:
-            print_page(lambda _: plan_page(found), stdout)
+            shown = attrs.evolve(found, omissions=omissions_in_options(found.omissions))
+            print_page(lambda _: plan_page(shown), stdout)
         if not found.trials:
             raise typer.Exit(NOTHING_WORKS)

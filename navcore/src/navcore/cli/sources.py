@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from navcore.cli import user_code
-from navcore.errors import UsageError, nearest
+from navcore.errors import DataloaderError, UsageError, nearest
 
 __all__ = ["Reference", "importable", "load_dataloader", "load_model", "parse_reference", "parse_source"]
 
@@ -135,8 +135,19 @@ def load_dataloader(source: Reference) -> Iterable[Any]:
     if not _is_iterable(samples):
         cause = f"--dataloader {source.text!r} gives a {type(samples).__name__}, which cannot be iterated over"
         raise UsageError(cause, "name a list of samples, a DataLoader, or a function that returns or yields samples")
-    iterable: Iterable[Any] = samples
-    return iterable
+    return _Samples(source.text, samples)
+
+
+@attrs.frozen(eq=False)
+class _Samples:
+    """The user's iterable; what goes wrong while it is read is told like the rest of the user's code."""
+
+    text: str
+    samples: Iterable[Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        with user_code.told(f"--dataloader {self.text!r} fails", DataloaderError):
+            yield from self.samples
 
 
 def _is_dotted(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from navcore.errors import UnknownNameError, UsageError
 
-__all__ = ["call", "get_attribute", "import_file", "import_module"]
+__all__ = ["call", "get_attribute", "import_file", "import_module", "told"]
 
 _FIX = "correct it there; --debug shows the traceback"
 
@@ -27,7 +27,7 @@ def import_module(name: str) -> types.ModuleType:
         UsageError: There is none, or its import fails.
     """
     try:
-        with _told(f"module {name!r} cannot be imported"):
+        with told(f"module {name!r} cannot be imported"):
             return importlib.import_module(name)
     except UsageError as error:
         inner = error.__cause__
@@ -53,7 +53,7 @@ def import_file(file: Path) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and torch look their own module up while it is executed
     try:
-        with _told(f"{file.name} cannot be imported"):
+        with told(f"{file.name} cannot be imported"):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -82,16 +82,17 @@ def call(function: Callable[[], Any], text: str) -> Any:
     Raises:
         UsageError: It raises.
     """
-    with _told(f"{text!r} cannot be called"):
+    with told(f"{text!r} cannot be called"):
         return function()
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def told(what: str, kind: type[UsageError] = UsageError) -> Iterator[None]:
+    """Tell what the user's code raises as an error of that kind, with file and line."""
     try:
         yield
     except (Exception, SystemExit) as error:  # the user's code may raise anything, and call sys.exit()
-        raise UsageError(f"{what}: {type(error).__name__}: {error}{_place(error)}", _FIX) from error
+        raise kind(f"{what}: {type(error).__name__}: {error}{_place(error)}", _FIX) from error
 
 
 def _place(error: BaseException) -> str:

@@ -93,6 +93,7 @@ class BuildResult:
         duration_s: Wall time of the edge.
         artifact: Present if and only if the status is OK.
         failure: Present if and only if the status is not OK.
+        cached: Whether it came from the cache, built by an earlier run.
     """
 
     route: str
@@ -101,6 +102,7 @@ class BuildResult:
     duration_s: float
     artifact: Artifact | None = None
     failure: Failure | None = None
+    cached: bool = False
 
 
 @attrs.frozen

@@ -25,6 +25,7 @@ from navcore.engine.describe import Source
 from navcore.engine.failures import failure_from
 from navcore.engine.fleet import Fleet
 from navcore.engine.plan import Build, Plan
+from navcore.engine.shelf import Shelf
 from navcore.store.journal import Journal
 from navcore.store.workspace import Workspace
 
@@ -38,6 +39,7 @@ def run_builds(
     source: Source,
     workspace: Workspace,
     fleet: Fleet,
+    shelf: Shelf,
     journal: Journal,
     emit: Emit,
     *,
@@ -49,6 +51,7 @@ def run_builds(
     Args:
         plan, source: What to build from what.
         workspace, fleet: Where, and by whom.
+        shelf: What was built before is taken from there.
         journal: What an earlier run has finished is not done again; what this one finishes is noted.
         emit: Told about every step.
         deadline: By time.monotonic(); what has not begun by then is skipped.
@@ -66,7 +69,7 @@ def run_builds(
             result = _over_budget(build)
         elif result is None:
             model = source.model if parent is None else model_of(parent, source, workspace)
-            result = _run_build(build, model, workspace, fleet, verbose)
+            result = _run_build(build, model, parent, workspace, fleet, shelf, verbose)
         results[build.route.edges] = result
         journal.build(result)
         emit(StepFinished("build", build.route.id, result))
@@ -103,34 +106,61 @@ def _skipped(build: Build, parent: BuildResult) -> BuildResult:
     return BuildResult(build.route.id, build.edge.name, Status.SKIPPED, 0.0, failure=failure)
 
 
-def _run_build(build: Build, model: Model, workspace: Workspace, fleet: Fleet, verbose: bool) -> BuildResult:
+def _run_build(
+    build: Build,
+    model: Model,
+    parent: BuildResult | None,
+    workspace: Workspace,
+    fleet: Fleet,
+    shelf: Shelf,
+    verbose: bool,
+) -> BuildResult:
+    """Take the artifact from the cache, or let the edge write it into a folder of its own.
+
+    The folder gets into its place only once it is whole.
+    """
     start = time.perf_counter()
-    outcome = _write(build, model, workspace, fleet, verbose)
-    duration_s = time.perf_counter() - start
-    if isinstance(outcome, Failure):
-        return BuildResult(build.route.id, build.edge.name, Status.FAILED, duration_s, failure=outcome)
-    return BuildResult(build.route.id, build.edge.name, Status.OK, duration_s, artifact=outcome)
-
-
-def _write(build: Build, model: Model, workspace: Workspace, fleet: Fleet, verbose: bool) -> Artifact | Failure:
-    """Let the edge write into a folder of its own, and put the folder in its place only once it is whole."""
     log = workspace.log(f"build-{build.route.id}")
-    target = build.route.format
     log.parent.mkdir(exist_ok=True)
+    blank = BuildResult(build.route.id, build.edge.name, Status.FAILED, 0.0)
+    key: str | None = None
+    found: object = None
     with log.open("a", encoding="utf-8") as file, workspace.scratch() as scratch:
-        out = scratch / f"model{target.suffix}"
         try:
-            signature = fleet.write(build.edge, model, out, log, build.route.id, echo=verbose)
-            failure = _check(signature, model.signature, out)
-            if failure is not None:
-                return attrs.evolve(failure, log=workspace.relative(log))
-            folder = workspace.artifact_folder(build.route.id)
-            if folder.exists():  # what an interrupted run left there is not what its journal says
-                shutil.rmtree(folder)
-            scratch.rename(folder)
-            return Artifact(target, workspace.relative(folder / out.name), signature, workspace.hashes(folder))
+            key = shelf.key(build, model, parent)
+            found = shelf.take(key, scratch, log)
+            outcome = found or _write(build, model, scratch, fleet, log, verbose)
+            if isinstance(outcome, Failure):
+                failure = attrs.evolve(outcome, log=workspace.relative(log))
+                result = attrs.evolve(blank, failure=failure)
+            else:
+                signature, main = outcome
+                if found is None:
+                    shelf.put(key, scratch, main, signature, build)
+                artifact = _place(build, scratch, main, signature, workspace)
+                result = attrs.evolve(blank, status=Status.OK, artifact=artifact)
         except (Exception, SystemExit) as error:  # a stranger's converter may raise anything, and a disk be full
-            return failure_from(error, file, workspace.relative(log))
+            found = None
+            result = attrs.evolve(blank, failure=failure_from(error, file, workspace.relative(log)))
+    if result.failure is not None and found is None:
+        shelf.put_failure(key, result.failure, log, build)
+    return attrs.evolve(result, duration_s=time.perf_counter() - start, cached=found is not None)
+
+
+def _write(
+    build: Build, model: Model, scratch: Path, fleet: Fleet, log: Path, verbose: bool
+) -> tuple[Signature, str] | Failure:
+    out = scratch / f"model{build.route.format.suffix}"
+    signature = fleet.write(build.edge, model, out, log, build.route.id, echo=verbose)
+    return _check(signature, model.signature, out) or (signature, out.name)
+
+
+def _place(build: Build, scratch: Path, main: str, signature: Signature, workspace: Workspace) -> Artifact:
+    folder = workspace.artifact_folder(build.route.id)
+    if folder.exists():  # what an interrupted run left there is not what its journal says
+        shutil.rmtree(folder)
+    scratch.rename(folder)
+    return Artifact(build.route.format, workspace.relative(folder / main), signature, workspace.hashes(folder))
 
 
 def _check(signature: Signature, expected: Signature, out: Path) -> Failure | None:

@@ -22,6 +22,25 @@ class _Stream(io.TextIOBase):
         self.targets: tuple[TextIO, ...] = (log, real) if echo else (log,)
         self.real = real
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has it writable; nothing writes it
+        """As the real stream's: tools call `sys.stdout.encoding.lower()`."""
+        return getattr(self.real, "encoding", None) or "utf-8"
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]  # likewise
+        """As the real stream's."""
+        return getattr(self.real, "errors", None)
+
+    @property
+    def name(self) -> str:
+        """As the real stream's."""
+        return str(getattr(self.real, "name", "<captured>"))
+
+    def fileno(self) -> int:
+        """Return the real stream's: what holds on to it may outlive the log, whose number is given away again."""
+        return self.real.fileno()
+
     def write(self, text: str) -> int:
         for target in self.targets:
             target.write(text)

@@ -220,6 +220,8 @@ def _told(dataloader: Iterable[Any]) -> Iterator[Any]:
             sample = next(samples)
         except StopIteration:
             return
+        except NavError:
+            raise
         except Exception as error:  # the user's dataloader may raise anything
             raise DataloaderError(
                 f"the dataloader failed at sample {index}: {type(error).__name__}: {first_line(error)}",

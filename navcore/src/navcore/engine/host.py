@@ -16,12 +16,13 @@ import attrs
 from navcore.contracts import Array, Tensors
 from navcore.domain import Failure
 from navcore.engine import wire
-from navcore.engine.failures import StepFailed
+from navcore.engine.failures import StepFailed, recognised
 from navcore.engine.worker import LOST_CONNECTION
 
 __all__ = ["Limits", "Worker"]
 
 _WATCH_S = 0.05
+_TAIL_BYTES = 2000
 _START_TIMEOUT_S = 120.0
 
 
@@ -106,7 +107,7 @@ class Worker:
             wire.send(self._requests, message, arrays)
             answer, results = wire.receive(self._replies)
         except (EOFError, OSError, ValueError) as error:
-            raise StepFailed(self._autopsy(what, limits, error)) from error
+            raise StepFailed(self._autopsy(what, limits, error, message.get("log"))) from error
         finally:
             watch.limit(None)
         self.steps += 1
@@ -114,7 +115,7 @@ class Worker:
             raise StepFailed(Failure(**answer["failure"]))
         return answer, results
 
-    def _autopsy(self, what: str, limits: Limits, error: Exception) -> Failure:
+    def _autopsy(self, what: str, limits: Limits, error: Exception, log: str | None) -> Failure:
         """Say what became of the worker, and clear away what is left of it."""
         if self._process is None or self._watch is None:
             return Failure("crash", f"the worker was ended during {what}")
@@ -135,7 +136,8 @@ class Worker:
                 f"{what} took more than {limits.memory_bytes} bytes of memory, so its worker was killed",
                 "pass a larger memory_limit_bytes, or leave this route out",
             )
-        return _death(what, status, error)
+        known = _last_words(log) if status == -signal.SIGABRT else None
+        return known or _death(what, status, error)
 
     def kill(self) -> None:
         """End the process and everything that it started, now."""
@@ -169,6 +171,15 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _last_words(log: str | None) -> Failure | None:
+    """Return what the end of the log says of an abort, where it is known: C++ code that finds the disk full aborts."""
+    if log is None or not os.path.exists(log):
+        return None
+    with open(log, "rb") as file:
+        file.seek(max(0, os.path.getsize(log) - _TAIL_BYTES))
+        return recognised(file.read().decode("utf-8", "replace"))
 
 
 def _death(what: str, status: int | None, error: Exception) -> Failure:

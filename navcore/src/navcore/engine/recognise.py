@@ -74,4 +74,6 @@ def _unrecognised(model: Any, registry: Registry, forced: Format | None) -> tupl
     broken = [problem for problem in registry.problems if known.distribution in problem.version]
     if broken:
         return cause, f"{known.distribution} is installed, but {broken[0].reason}; {broken[0].fix}"
+    if any(plugin.version.partition(" ")[0] == known.distribution for plugin in registry.plugins):
+        return cause, f"{known.distribution} is installed, and takes {known.takes}"
     return cause, f"pip install {known.distribution}"

@@ -40,13 +40,20 @@ def main(requests: int, replies: int, lifeline: int) -> None:
                 return
             with _printing_into(message.get("log")):
                 answer, results = desk.answer(message, arrays)
-            try:
-                wire.send(outgoing, answer, results)
-            except (TypeError, ValueError) as error:  # not arrays that can be sent; nothing has been written yet
-                told = {"kind": "exception", "reason": f"the outputs cannot be sent: {error}", "fix": ""}
-                wire.send(outgoing, {"failure": told})
-            except OSError:
-                os._exit(LOST_CONNECTION)  # a tool has closed it
+            _reply(outgoing, answer, results)
+
+
+def _reply(outgoing: Any, answer: dict[str, Any], results: dict[str, Any]) -> None:
+    from navcore.engine import wire
+
+    try:
+        try:
+            wire.send(outgoing, answer, results)
+        except (TypeError, ValueError) as error:  # not arrays that can be sent; nothing has been written yet
+            told = {"kind": "exception", "reason": f"the outputs cannot be sent: {error}", "fix": ""}
+            wire.send(outgoing, {"failure": told})
+    except OSError:
+        os._exit(LOST_CONNECTION)  # a tool has closed it
 
 
 def _guard(lifeline: int, *others: int) -> None:

@@ -21,11 +21,18 @@ def plan_page(plan: Plan) -> RenderableType:
     """Return everything that people want to know about a plan."""
     counts = f"{figures.count(len(plan.builds), 'build')} and {figures.count(len(plan.trials), 'trial')}"
     omitted = f"; {figures.count(len(plan.omissions), 'thing')} left out" if plan.omissions else ""
-    return Group(
-        Text(f"Plan from {plan.source}: {counts}{omitted}", style="bold"),
-        Text(),
-        plan_table(plan),
-        *paragraphs(left_out(plan.omissions)),
+    title = Text(f"Plan from {plan.source}: {counts}{omitted}", style="bold")
+    if not plan.builds and not plan.trials:
+        return Group(title, *paragraphs(left_out(plan.omissions)), Text(), Text(_nothing(plan), style="bold"))
+    return Group(title, Text(), plan_table(plan), *paragraphs(left_out(plan.omissions)))
+
+
+def _nothing(plan: Plan) -> str:
+    if plan.omissions:
+        return "Nothing would be tried. The reasons are above."
+    return (
+        f"Nothing would be tried: no runner that was asked for takes {plan.source} or a format made from it. "
+        "Leave out a restriction of runners, formats or device, or run `nav plugins` to see what runs which format."
     )
 
 

@@ -123,5 +123,7 @@ def _outcome(event: StepFinished) -> str:
     failure: Failure | None = event.result.failure
     duration = getattr(event.result, "duration_s", None)
     if failure is None:
+        if getattr(event.result, "cached", False):
+            return "ok, from the cache"
         return "ok" if duration is None else f"ok, {figures.seconds(duration)}"
     return f"{event.result.status}: {failure.reason}"

@@ -73,7 +73,12 @@ def choices(status: PackageStatus) -> tuple[str, ...]:
         return tuple(_sentence(group) for group in merged.values())
     if any(trial.status is Status.OK for trial in status.trials):
         return ("Nothing was chosen: no strategy takes any of the trials that work.",)
-    return ("Nothing works: no trial ran, agreed with the source and was measured. The reasons are above.",)
+    if not status.trials:
+        what = "Nothing was tried: no runner that was asked for takes the source or a format made from it."
+    else:
+        what = "Nothing works: no trial ran, agreed with the source and was measured."
+    where = "The reasons are above." if troubles(status) else "Run `nav plugins` to see what runs which format."
+    return (f"{what} {where}",)
 
 
 def _sentence(group: list[Choice]) -> str:

@@ -74,15 +74,19 @@ class Workspace:
         return path.is_file() and path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
 
     def clear(self) -> None:
-        """Remove what earlier runs wrote; files that no run wrote stay."""
-        import shutil
+        """Remove what earlier runs wrote; files that no run wrote stay.
 
+        Raises:
+            WorkspaceError: Something cannot be removed.
+        """
         for name in _OURS:
-            entry = self.root / name
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink(missing_ok=True)
+            try:
+                _remove(self.root / name)
+            except OSError as error:
+                raise WorkspaceError(
+                    f"{self.root / name}, which an earlier run wrote, cannot be removed: {error}",
+                    "remove it yourself, or pass workspace=<another folder>",
+                ) from error
 
     def write_status(self, status: PackageStatus) -> None:
         """Write the results; the file is replaced at once or not at all."""
@@ -152,12 +156,30 @@ def read_status(path: Path | str) -> PackageStatus:
     from navcore.store.schema import from_json
 
     root = Path(path).absolute()
-    if not (root / MARKER).exists():
-        raise WorkspaceError(f"{root} is not a workspace of navcore", "pass the folder that a run wrote into")
     file = root / _STATUS
-    if not file.exists():
-        raise WorkspaceError(f"{root} holds no results: its run did not finish", "run the optimisation again")
-    return from_json(file.read_text(encoding="utf-8"), str(file))
+    try:
+        if not (root / MARKER).exists():
+            raise WorkspaceError(f"{root} is not a workspace of navcore", "pass the folder that a run wrote into")
+        if not file.exists():
+            raise WorkspaceError(f"{root} holds no results: its run did not finish", "run the optimisation again")
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"{file} is not UTF-8: {error}", "run the optimisation again") from error
+    except OSError as error:
+        raise WorkspaceError(
+            f"{file} cannot be read: {error.strerror or error}",
+            "make folder and file readable for yourself, or run the optimisation again",
+        ) from error
+    return from_json(text, str(file))
+
+
+def _remove(entry: Path) -> None:
+    import shutil
+
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

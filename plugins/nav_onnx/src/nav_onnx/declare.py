@@ -42,11 +42,13 @@ def read_tensors(proto: Any, path: Path) -> tuple[list[Declared], list[Declared]
 def declare(proto: Any, inputs: Sequence[Declared], outputs: Sequence[Declared]) -> Signature:
     """Return the signature of a valid `onnx.ModelProto` with these inputs and outputs.
 
-    The batch is the first axis of an input, if it has a name and every output begins with it.
+    The batch is the first axis of an input, if it has a name and an output begins with it; of several, the one that
+    most outputs begin with.
     """
     names = _DimensionNames()
     given = tuple(map(names.spec, inputs))
-    if _batch(given, outputs, names) is None:
+    batch = _batch(given, outputs, names)
+    if any(batch is None or _first(tensor, names) != batch for tensor in outputs):
         outputs = _inferred(proto, outputs, known={text for tensor in inputs for text in tensor.shape})
     made = tuple(map(names.spec, outputs))
     return Signature(given, made, _batch(given, outputs, names))
@@ -142,8 +144,12 @@ class _DimensionNames:
 
 
 def _batch(inputs: Sequence[TensorSpec], outputs: Sequence[Declared], names: _DimensionNames) -> str | None:
-    firsts = {names.by_text.get(str(tensor.shape[0])) if tensor.shape else None for tensor in outputs}
-    for spec in inputs:
-        if spec.shape and isinstance(spec.shape[0], str) and firsts == {spec.shape[0]}:
-            return spec.shape[0]
-    return None
+    firsts = [_first(tensor, names) for tensor in outputs]
+    candidates = [spec.shape[0] for spec in inputs if spec.shape and spec.shape[0] in firsts]
+    return max((first for first in candidates if isinstance(first, str)), key=firsts.count, default=None)
+
+
+def _first(tensor: Declared, names: _DimensionNames) -> str | None:
+    """Return the identifier of the output's first axis, if an input has one of that name."""
+    text = tensor.shape[0] if tensor.shape else None
+    return names.by_text.get(text) if isinstance(text, str) else None

@@ -19,13 +19,15 @@ def read_signature(path: Path) -> Signature:
     """Return the signature that an ONNX file declares.
 
     Raises:
-        ModelFileError: The file is missing, truncated or invalid, its external data is missing, or it takes or gives
-            something other than numeric tensors.
+        ModelFileError: The file is missing, unreadable, truncated or invalid, its external data is missing, or it takes
+            or gives something other than numeric tensors.
     """
     try:
         facts = path.stat()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise ModelFileError(f"{path} cannot be opened: {error.strerror}", "pass the path of an ONNX file") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder, not an ONNX file", "pass the path of the .onnx file inside it")
     if facts.st_size == 0:
@@ -40,6 +42,8 @@ def _read(path: Path, _modified_ns: int, _size_bytes: int) -> Signature:
 
     try:
         proto = onnx.load(path, format="protobuf", load_external_data=False)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except Exception as error:  # protobuf's exceptions differ between its implementations
         raise ModelFileError(f"{path} is not an ONNX file, or truncated: {_first_line(error)}", _NOT_WHOLE) from error
     inputs, outputs = read_tensors(proto, path)
@@ -49,6 +53,11 @@ def _read(path: Path, _modified_ns: int, _size_bytes: int) -> Signature:
     except Exception as error:  # most often checker.ValidationError, which is no subclass of anything more telling
         raise ModelFileError(f"{path} is no valid ONNX model: {_first_line(error)}", _NOT_WHOLE) from error
     return declare(proto, inputs, outputs)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelFileError:
+    fix = f"make it and its folders readable for yourself, for example: chmod u+r {path}"
+    return ModelFileError(f"{path} cannot be read: {error.strerror or error}", fix)
 
 
 def _check_external_data(path: Path, proto: Any) -> None:

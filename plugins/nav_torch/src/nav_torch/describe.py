@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from nav_torch.call import TorchCall, make_call
+from nav_torch.draws import Draws
 from nav_torch.sample import parameters_of
 from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
-from nav_torch.untouched import Draws, in_training_mode, untouched
+from nav_torch.untouched import in_training_mode, untouched
 from navcore.contracts import Description, Infer, Names, Tensors
 from navcore.errors import DataloaderError, NavError
 

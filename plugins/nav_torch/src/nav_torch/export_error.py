@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from navcore.errors import NavError
 
@@ -23,11 +24,12 @@ class ExportError(NavError):
 
 
 @contextmanager
-def explained(exporter: str) -> Iterator[None]:
+def explained(exporter: str, module: Any) -> Iterator[None]:
     """Run the block, and turn what torch raises into an ExportError with the first cause of all.
 
     Args:
         exporter: Name of the torch function, for the message.
+        module: The user's.
 
     Raises:
         ExportError: torch could not export.
@@ -40,8 +42,22 @@ def explained(exporter: str) -> Iterator[None]:
         first = _first_cause(error)
         lines = [line.strip() for line in str(first).splitlines() if line.strip()]
         headline = lines[0] if lines else "no message"
+        scripted = _scripted(module)
         fix = next((fix for sign, fix in _FIXES if sign in f"{type(first).__name__} {first}".lower()), _OTHERWISE)
+        if scripted is not None:
+            raise ExportError(
+                f"{exporter} cannot follow {scripted}, which is TorchScript: {type(first).__name__}: {headline}",
+                "give the nn.Module that it was scripted or traced from; or keep to target_formats=['torchscript']",
+            ) from error
         raise ExportError(f"{exporter} failed: {type(first).__name__}: {headline}", fix) from error
+
+
+def _scripted(module: Any) -> str | None:
+    """Return the class that a part in TorchScript was made from; torch.export follows some of those, most not."""
+    import torch
+
+    scripts = (part for part in module.modules() if isinstance(part, torch.jit.ScriptModule))
+    return next((str(part.original_name) for part in scripts), None)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -28,7 +28,7 @@ class ExportedProgramExporter(Exporter):
     def write(self, model: Model, out: Path) -> Signature:
         import torch
 
-        with untouched(model.object), explained("torch.export"):
+        with untouched(model.object), explained("torch.export", model.object):
             program = torch.export.export(
                 flat_module(model), example_tensors(model), dynamic_shapes=_dynamic_shapes(model.signature)
             )

@@ -50,7 +50,7 @@ class OnnxExporter(Exporter):
         import onnx
         import torch
 
-        with untouched(model.object), explained("torch.onnx.export"), _quiet():
+        with untouched(model.object), explained("torch.onnx.export", model.object), _quiet():
             program = torch.onnx.export(
                 flat_module(model),
                 example_tensors(model),

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nav_torch.call import TorchCall
+from nav_torch.draws import Draws
 from nav_torch.tensors import to_array, to_tensor
-from nav_torch.untouched import Draws, undisturbed
+from nav_torch.untouched import undisturbed
 from navcore.contracts import Infer, Model, Tensors
 
 __all__ = ["infer_artifact", "infer_live"]
@@ -33,7 +34,7 @@ def infer_artifact(function: Callable[..., Any], model: Model, device: Any) -> I
 
 
 def _infer(run: Callable[[Sequence[Any]], Mapping[str, Any]], names: Sequence[str], device: Any) -> Infer:
-    draws = Draws(device)
+    draws = Draws(device, thrifty=True)
 
     def infer(feeds: Tensors) -> Tensors:
         tensors = [to_tensor(feeds[name], device) for name in names]

@@ -12,7 +12,7 @@ import attrs
 from nav_torch.device import missing_device
 from nav_torch.infer import infer_live
 from nav_torch.tensors import device_of
-from nav_torch.untouched import evaluating
+from nav_torch.untouched import in_use
 from navcore.contracts import Infer, Model, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -40,9 +40,9 @@ class TorchRunner(Runner):
 def module_on(module: Any, device: DeviceKind) -> Iterator[Any]:
     """Give the user's module in eval mode where it is on the device already, or else a copy that is."""
     if device_of(module).type == device.value:
-        with evaluating(module):
+        with in_use(module):
             yield module
     else:
         moved = copy.deepcopy(module).to(device.value)
-        with evaluating(moved):
+        with in_use(moved):
             yield moved
