@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -32,6 +33,7 @@ def start(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "NAVCORE_TEST_RUN": str(tmp_path)},
     )
 
 
@@ -43,19 +45,22 @@ def finish(tmp_path: Path, *options: str) -> PackageStatus:
     return read_status(tmp_path / "w")
 
 
-def workers() -> set[int]:
-    """Every worker on this machine, and their guards."""
+def workers(tmp_path: Path) -> set[int]:
+    """Every worker of the test's runs, and their guards."""
     found = set()
     for process in psutil.process_iter(["cmdline", "status"]):
-        if "navcore.engine.worker" in (process.info["cmdline"] or []) and process.info["status"] != "zombie":
-            found.add(process.pid)
+        if "navcore.engine.worker" not in (process.info["cmdline"] or []) or process.info["status"] == "zombie":
+            continue
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("NAVCORE_TEST_RUN") == str(tmp_path):
+                found.add(process.pid)
     return found
 
 
-def none_left(before: set[int], within_s: float = 2.0) -> bool:
-    """Whether the workers that were not there before are gone in time."""
+def none_left(tmp_path: Path, within_s: float = 2.0) -> bool:
+    """Whether the workers are gone in time."""
     deadline = time.monotonic() + within_s
-    while workers() - before:
+    while workers(tmp_path):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -90,16 +95,16 @@ def steps(tmp_path: Path, event: str) -> set[str]:
 def test_an_interrupted_run_ends_its_workers_and_leaves_what_is_finished(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    before = workers()
     process = start(tmp_path)
     wait_for(process, tmp_path / "ledger", "StepFinished toy-npz on ToyNpz")
+    assert workers(tmp_path)
     process.send_signal(number)
     sent = time.monotonic()
     _, errors = process.communicate(timeout=20)
 
     assert status == process.returncode, errors
     assert time.monotonic() - sent < 10
-    assert none_left(before)
+    assert none_left(tmp_path)
     found = read_status(tmp_path / "w")
     assert {Status.OK} == {build.status for build in found.builds}
     assert "interrupted" in {trial.failure.kind for trial in found.trials if trial.failure}
@@ -120,13 +125,12 @@ def test_a_killed_run_leaves_no_worker_and_resumes_to_the_same_result(
     tmp_path: Path, moment: int, whole: tuple[PackageStatus, float]
 ) -> None:
     expected, duration_s = whole
-    before = workers()
     process = start(tmp_path)
     time.sleep(random.Random(moment).uniform(0.2, 0.95) * duration_s)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    assert none_left(before)
+    assert none_left(tmp_path)
     ledger = tmp_path / "ledger"
     first = ledger.read_text().splitlines() if ledger.exists() else []
     ledger.unlink(missing_ok=True)
