@@ -86,6 +86,13 @@ def cross(session: nox.Session) -> None:
 
 
 @nox.session
+def kill(session: nox.Session) -> None:
+    """Kill runs at many random moments and resume them: the thorough form of what `tests` tries a few times."""
+    session.install(*_in_place(NAVCORE), *PYTEST)
+    _pytest(session, "tests/cross/test_interrupts.py", NAVCORE_KILL_MOMENTS="20")
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest version of each requirement; PyTorch stays as in constraints.txt.
 
@@ -131,10 +138,10 @@ def import_time(session: nox.Session) -> None:
     session.run("python", "benchmarks/import_time.py", *session.posargs)
 
 
-def _pytest(session: nox.Session, *folders: str) -> None:
+def _pytest(session: nox.Session, *folders: str, **environment: str) -> None:
     # PyTorch's idle threads spin while they wait; on two shared cores that made single calls 27 times slower
     # (measured, GNU OpenMP of PyTorch 2.13). It is read once, when the library loads.
-    session.run("pytest", *(session.posargs or folders), env={"OMP_WAIT_POLICY": "PASSIVE"})
+    session.run("pytest", *(session.posargs or folders), env={"OMP_WAIT_POLICY": "PASSIVE", **environment})
 
 
 def _in_place(*folders: Path) -> list[str]:

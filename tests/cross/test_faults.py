@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def test_garbage_from_a_tool_is_named(tmp_path: Path) -> None:
 
 
 def test_every_fault_is_tried() -> None:
-    assert set(FAULTS) == {*EXPECTED, "print", "garbage"}
+    assert set(FAULTS) == {*EXPECTED, "print", "garbage", "write"}
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
@@ -102,3 +103,21 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     run(tmp_path, FaultyRunner(fault="segfault"))
 
     assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+
+
+def test_a_disk_that_fills_up_costs_the_route_that_filled_it(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        package = run(disk, FaultyConverter(fault="write"))
+        failure = failure_of(package, "faulty")
+
+        assert ("disk-full", "the disk is full") == (failure.kind, failure.reason)
+        assert {"ToyLive", "ToyNpz", "ToyJson"} == works(package)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -77,7 +77,7 @@ def optimize(
         model_precision: `fp32`, `fp16`, `bf16`, `int8`, `fp8`: sets the default tolerance; None: the outputs' dtypes.
         tolerance: For all outputs, or by output name; None: by precision, see docs/measuring.md.
         max_hops: Most edges in a route.
-        seed: Of made-up inputs, of the order of measurements, and of the bootstrap.
+        seed: Of made-up inputs and of the order of measurements.
         source_format: Take the model as this, whatever plugins claim.
         quiet: Whether to show nothing, neither progress nor summary.
         isolate: Whether artifacts on disk are converted and run in worker processes, so that a crash or a hang costs

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contracts import CustomConfig, Description, Model, Runner, Tensors, VerifyFunction
+from navcore.contracts import CustomConfig, Model, Runner, Tensors, VerifyFunction
 from navcore.domain import (
     BuildResult,
     DeviceKind,
@@ -36,13 +36,14 @@ from navcore.engine.describe import Source, describe
 from navcore.engine.fleet import Candidate, Fleet
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
+from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance, timed_inputs
 from navcore.engine.recognise import recognise
 from navcore.engine.reproduction import write_scripts
 from navcore.engine.shelf import Shelf
 from navcore.engine.signals import terminable
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
-from navcore.errors import DataloaderError, UnknownNameError, UsageError, WorkspaceError
+from navcore.errors import UsageError
 from navcore.formats import Format
 from navcore.options import configured, make_request
 from navcore.package import DEFAULT_STRATEGIES, Package
@@ -103,8 +104,8 @@ def run(
     source_kind, plugin = recognise(model, registry, source_format)
     request = make_request(registry, source_kind, **options)
     plan = make_plan(source_kind, registry, request)
-    _check_timeouts(conduct.timeouts_s, registry)
-    _check_plan(plan)
+    check_timeouts(conduct.timeouts_s, registry)
+    check_plan(plan)
     if conduct.verify is not None and not callable(conduct.verify):
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
     hand_over = plugin.hand_over if conduct.isolate_exports and "nav_hand_over" in plugin.hooks else None
@@ -115,10 +116,10 @@ def run(
         source = describe(
             model, dataloader, registry, request, source_format, opener=_Reference(fleet, space, source_kind)
         )
-        _check_place(source, space)
-        _check_tolerance(request, source)
-        timed = _timed_inputs(model, plugin.describe, source, request)
-        journal, source = _journal(plan, source, request, space, resume=conduct.resume)
+        check_place(source, space)
+        check_tolerance(request, source)
+        timed = timed_inputs(model, plugin.describe, source, request)
+        journal, source = _journal(plan, source, request, space, conduct, timed)
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
         facts = environment(registry)
         shelf = Shelf.of(cache, fingerprint, source.model, dict(facts))
@@ -132,7 +133,8 @@ def run(
                 write_scripts(plan, bench, journal)
             except BaseException:
                 fleet.close()  # before anything else: they may still be working
-                space.write_status(_status(source, request, results, time.perf_counter() - start))
+                with suppress(OSError):  # a full disk, perhaps: what broke the run off matters more
+                    space.write_status(_status(source, request, results, time.perf_counter() - start))
                 raise
             status = _status(source, request, results, time.perf_counter() - start)
             space.write_status(status)
@@ -153,51 +155,29 @@ class _Reference:
         return self.fleet.open(runner, model, DeviceKind.CPU, self.space.log("reference"), what)
 
 
-def _check_plan(plan: Plan) -> None:
-    if plan.trials or plan.builds:
-        return
-    reasons = "; ".join(f"{omission.subject}: {omission.reason}" for omission in plan.omissions)
-    fixes = [omission.fix for omission in plan.omissions if omission.fix]
-    raise UsageError(
-        f"there is nothing to try for a {plan.source} model: {reasons or 'no installed plugin runs it'}",
-        fixes[0] if fixes else "run `nav plugins` to see what is installed",
-    )
-
-
-def _check_place(source: Source, space: Workspace) -> None:
-    path = source.model.path
-    if path is not None and path.resolve().is_relative_to(space.root.resolve()):
-        raise WorkspaceError(
-            f"the model {path} lies in the workspace {space.root}, which this run would clear",
-            "pass workspace=<another folder>, or move the model",
-        )
-
-
-def _check_tolerance(request: Request, source: Source) -> None:
-    known = source.model.signature.output_names
-    for name, _ in request.tolerance if isinstance(request.tolerance, tuple) else ():
-        if name not in known:
-            raise UnknownNameError("output", name, known, "write tolerance={name: Tolerance(...)} with a known name")
-
-
-def _check_timeouts(timeouts_s: Mapping[str, float], registry: Registry) -> None:
-    known = {tool.name for tool in registry.origins}
-    for name in timeouts_s:
-        if name not in known:
-            raise UnknownNameError("tool", name, known, "run `nav plugins` to see what is installed")
-
-
-def _journal(plan: Plan, source: Source, request: Request, space: Workspace, *, resume: bool) -> tuple[Journal, Source]:
+def _journal(
+    plan: Plan, source: Source, request: Request, space: Workspace, conduct: Conduct, timed: Tensors | None
+) -> tuple[Journal, Source]:
     """Return the journal of the run that is resumed, or a new one in a workspace that is cleared for it."""
+    asked = attrs.evolve(request, profile=attrs.evolve(request.profile, dataloader=None))
+    verify = getattr(conduct.verify, "__qualname__", type(conduct.verify).__name__)
     identity = identity_of(
-        [version("navcore"), str(source.model.signature), repr(request), repr(plan.builds), repr(plan.trials)],
-        [array for sample in source.samples for side in (sample.inputs, sample.outputs) for array in side.values()],
+        [version("navcore"), str(source.model.signature), repr(asked), verify, repr(plan.builds), repr(plan.trials)],
+        [
+            *(
+                array
+                for sample in source.samples
+                for side in (sample.inputs, sample.outputs)
+                for array in side.values()
+            ),
+            *(timed or {}).values(),
+        ],
     )
-    found = Journal.read(space.root, identity) if resume else None
+    found = Journal.read(space.root, identity) if conduct.resume else None
     if found is not None:
         return found, source
     space.clear()  # not before the model and its samples have proved to be usable
-    if resume:
+    if conduct.resume:
         notice = "there was no run of this model with these options to resume, so everything is done anew"
         source = attrs.evolve(source, notices=(*source.notices, notice))
     return Journal.begin(space.root, identity), source
@@ -271,32 +251,6 @@ def _announced(registry: Registry, source: Source, plan: Plan, space: Workspace,
     except BaseException as error:
         emit(RunAborted(type(error).__name__))
         raise
-
-
-def _timed_inputs(
-    model: Any, describe_sample: Callable[..., Description | None], source: Source, request: Request
-) -> Tensors | None:
-    """Return the first sample of the profile's own dataloader, if it has one."""
-    dataloader: Any = request.profile.dataloader
-    if dataloader is None:
-        return None
-    try:
-        sample = next(iter(dataloader))
-    except (TypeError, StopIteration) as error:
-        raise DataloaderError(
-            "optimization_profile.dataloader gave no samples", "give it one sample in a list, or leave it out"
-        ) from error
-    described = describe_sample(model, sample, request.names)
-    inputs = described.inputs if described else {}
-    signature = source.model.signature
-    if set(inputs) != set(signature.input_names):
-        raise DataloaderError(
-            f"the profile's dataloader gives {', '.join(inputs)}; the main one {', '.join(signature.input_names)}",
-            "give both the same structure",
-        )
-    if any(signature.batched(name) and not array.shape[0] for name, array in inputs.items()):
-        raise DataloaderError("the profile's dataloader gives a batch of none", "give it a sample with a batch")
-    return inputs
 
 
 def _status(source: Source, request: Request, results: _Results, duration_s: float) -> PackageStatus:

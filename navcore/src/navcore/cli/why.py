@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
-from navcore.cli.outcome import errors_told
+from navcore.cli.outcome import errors_told, status_in_options
 
 if TYPE_CHECKING:
     from navcore.report.why import Step
@@ -46,7 +46,7 @@ def why(
         from navcore.store.workspace import Workspace, read_status
 
         space = Workspace(workspace.absolute())
-        status = read_status(workspace)
+        status = status_in_options(read_status(workspace))
         steps = steps_of(status, route, runner, lambda step: space.relative(space.log(step)), str(workspace))
         for step in steps:
             _tell(step, space.root, workspace)

@@ -47,11 +47,12 @@ class OptimizationProfile:
     Attributes:
         max_batch_size: Largest batch size tried; batch sizes double from 1 up to it. Wins over batch_sizes.
         batch_sizes: Exactly these batch sizes. With neither, sizes double until throughput stops growing.
-        window_size: Most calls in one timed block; a block also ends once it has run for 50 ms.
-        stability_percentage: Rounds stop early once the 95 % interval of every candidate's median block is
-            within this many percent of it.
-        stabilization_windows: Fewest rounds before that rule is asked.
-        min_trials, max_trials: Fewest and most rounds. A candidate that stays noisy is kept, with its interval.
+        window_size: Most calls in one timed block; fewer where 25 ms are enough for fewer.
+        stability_percentage: Rounds stop early once the noise of every candidate, the half-width of the 95 % interval
+            of its median block, is at most this many percent.
+        stabilization_windows: Half the fewest rounds before that rule is asked, if more than min_trials.
+        min_trials, max_trials: Half the fewest and half the most rounds of one block per candidate, because an interval
+            needs six. A candidate that stays noisy is kept, with its interval.
         throughput_cutoff_threshold: Relative gain under which a larger batch counts as saturated; None: never.
         throughput_backoff_limit: Saturated batch sizes that are tried before a candidate's sweep ends.
         dataloader: Its first sample is the one that is timed, in place of the main dataloader's first.
@@ -84,7 +85,7 @@ class Request:
         tolerance: One for all outputs, or (output name, tolerance) pairs; None: defaults by precision.
         precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
         names: Names for inputs and outputs.
-        seed: Of the order in which candidates are measured, and of the bootstrap.
+        seed: Of made-up inputs, and of the order in which candidates are measured.
     """
 
     target_formats: tuple[Format, ...] | None = None

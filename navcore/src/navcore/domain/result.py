@@ -157,7 +157,7 @@ class Ratio:
 
     Attributes:
         value: Median over rounds of source time / candidate time, both measured in the same round.
-        low, high: 95 % bootstrap interval of that median.
+        low, high: 95 % interval of that median, from order statistics; the range where there are fewer than six rounds.
     """
 
     value: float
@@ -173,9 +173,9 @@ class Measurement:
         batch_size: Size of the batch axis; None where the model has none.
         mean_ms, std_ms, p50_ms, p90_ms, p95_ms, p99_ms: Latency of one call, over all timed calls.
         throughput: Inferences per second: batch size (or 1) divided by the median block's time per call.
-        noise: Relative half-width of the 95 % interval of the median block.
+        noise: Half-width of the 95 % interval of the median block, relative to it; infinite for a single block.
         calls: Timed calls.
-        blocks_ms: Time per call of each block, in the order of the rounds; candidates share the rounds.
+        blocks_ms: Mean time per call of each block, one block per round; candidates share the rounds.
         ratio: Paired speed against the source; None for the source, or where it was not measured beside it.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import shutil
 import time
@@ -69,7 +70,11 @@ def run_builds(
             result = _over_budget(build)
         elif result is None:
             model = source.model if parent is None else model_of(parent, source, workspace)
-            result = _run_build(build, model, parent, workspace, fleet, shelf, verbose)
+            try:
+                result = _run_build(build, model, parent, workspace, fleet, shelf, verbose)
+            except OSError as error:  # not even the log could be written
+                failure = failure_from(error, io.StringIO(), "")
+                result = BuildResult(build.route.id, build.edge.name, Status.FAILED, 0.0, failure=failure)
         results[build.route.edges] = result
         journal.build(result)
         emit(StepFinished("build", build.route.id, result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from pathlib import Path
@@ -53,6 +54,13 @@ def blank(trial: Trial) -> TrialResult:
 
 def check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candidate | None]:
     """Return what comparing found, and the candidate, still open, where it agrees."""
+    try:
+        return _check(trial, model, bench)
+    except OSError as error:  # not even the log could be written
+        return attrs.evolve(blank(trial), failure=failure_from(error, io.StringIO(), "")), None
+
+
+def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candidate | None]:
     log = _log(trial, bench)
     result = blank(trial)
     candidate: Candidate | None = None

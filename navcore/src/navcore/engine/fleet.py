@@ -153,7 +153,7 @@ class Fleet:
 
     def worker(self, tool: Tool) -> Worker:
         """Return the running worker of a tool's plugin; a new one where the last has died."""
-        name = self.origins[tool]
+        name = self.origins.get(tool, tool.name)
         worker = self._workers.get(name)
         if worker is None or not worker.alive:
             if worker is not None:

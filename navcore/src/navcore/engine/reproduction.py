@@ -21,6 +21,13 @@ _LOGGER = logging.getLogger(__name__)
 
 def write_scripts(plan: Plan, bench: Bench, journal: Journal) -> None:
     """Write a script for every step whose inputs are there; a tool that cannot be written down has none."""
+    try:
+        _write_scripts(plan, bench, journal)
+    except OSError as error:
+        _LOGGER.warning("the scripts in reproduce/ cannot be written: %s", error)
+
+
+def _write_scripts(plan: Plan, bench: Bench, journal: Journal) -> None:
     source, space = bench.source, bench.workspace
     signature = source.model.signature
     count = write_samples(space, signature, ((sample.inputs, sample.outputs) for sample in source.samples))

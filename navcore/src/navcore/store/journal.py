@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from navcore.domain import BuildResult, TrialResult
 
 __all__ = ["NOT_FINISHED", "Journal", "identity_of"]
 
+_LOGGER = logging.getLogger(__name__)
 _NAME = "journal.json"
 NOT_FINISHED = ("budget", "interrupted", "parent")
 """Kinds of failure that say nothing about the step itself: such a step is tried again on resuming."""
@@ -103,7 +105,13 @@ class Journal:
         self.write()
 
     def write(self) -> None:
-        """Write it all; the file is replaced at once."""
+        """Write it all; the file is replaced at once. Where it cannot be written, the run goes on without."""
+        try:
+            self._write()
+        except OSError as error:
+            _LOGGER.warning("%s cannot be written (%s): this run could not be resumed", self.path, error)
+
+    def _write(self) -> None:
         from navcore.store.schema import record_data
 
         data: dict[str, Any] = {

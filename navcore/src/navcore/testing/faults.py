@@ -114,8 +114,9 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "garbage": _nothing,
     "close-pipes": _close_pipes,
     "fork": _fork_and_exit,
+    "write": _nothing,
 }
-"""What each fault does; `garbage` returns nonsense."""
+"""What each fault does; `garbage` returns nonsense, `write` writes 64 MiB."""
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +130,8 @@ class FaultyConverter(Converter):
 
     def write(self, model: Model, out: Path) -> Signature:
         FAULTS[self.fault]()
+        if self.fault == "write":
+            out.write_bytes(bytes(64 * 1024 * 1024))
         garbage: Any = "garbage"
         return garbage if self.fault == "garbage" else model.signature
 
