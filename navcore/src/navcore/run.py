@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -111,7 +112,8 @@ def run(
     hand_over = plugin.hand_over if conduct.isolate_exports and "nav_hand_over" in plugin.hooks else None
     cache = open_cache() if conduct.cache else None
     fingerprint = plugin.fingerprint(model) if cache is not None else None
-    fleet = Fleet(conduct.isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
+    isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
+    fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
         source = describe(
             model, dataloader, registry, request, source_format, opener=_Reference(fleet, space, source_kind)

@@ -237,6 +237,10 @@ class _Watch(threading.Thread):
 
 def _gone(pid: int) -> bool:
     """Whether the process has ended; its status stays for whoever waits for it."""
+    if not hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+        import psutil
+
+        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:

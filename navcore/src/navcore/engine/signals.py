@@ -18,8 +18,9 @@ class _Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit for the block, unless the host program has a handler of its own.
+    """Let SIGTERM end the block as Ctrl-C would, and leave it as SystemExit.
 
+    Not where the host program has a handler of its own.
     Only the main thread can set handlers; a run in another thread is ended by its process's end, and the workers
     notice that by themselves.
     """

@@ -18,8 +18,8 @@ __all__ = ["NOT_FINISHED", "Journal", "identity_of"]
 
 _LOGGER = logging.getLogger(__name__)
 _NAME = "journal.json"
-NOT_FINISHED = ("budget", "interrupted", "parent")
-"""Kinds of failure that say nothing about the step itself: such a step is tried again on resuming."""
+NOT_FINISHED = ("budget", "interrupted", "out-of-memory", "parent", "timeout")
+"""Kinds of failure that another time, or other limits, may not meet: such a step is tried again on resuming."""
 
 
 def identity_of(texts: Iterable[str], arrays: Iterable[Array]) -> str:
