@@ -212,6 +212,15 @@ def test_a_looser_tolerance_lets_a_wrong_runner_pass(tmp_path: Path) -> None:
     assert Status.OK is trial(package, "ToyNpz").status
 
 
+def test_without_a_runner_of_the_source_it_is_said_that_there_is_no_baseline(tmp_path: Path) -> None:
+    package = run(tmp_path, runners=["ToyNpz"])
+
+    assert ("none of the runners runs the source itself, so there is nothing to give speed against",) == (
+        package.status.notices
+    )
+    assert trial(package, "ToyNpz").measurements[0].ratio is None
+
+
 def test_a_file_is_a_source_too(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     ToyModel().save(path)

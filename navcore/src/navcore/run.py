@@ -118,6 +118,7 @@ def run(
         source = describe(
             model, dataloader, registry, request, source_format, opener=_Reference(fleet, space, source_kind)
         )
+        source = _with_baseline_notice(plan, source)
         check_place(source, space)
         check_tolerance(request, source)
         timed = timed_inputs(model, plugin.describe, source, request)
@@ -142,6 +143,13 @@ def run(
             space.write_status(status)
             emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
+
+
+def _with_baseline_notice(plan: Plan, source: Source) -> Source:
+    if any(trial.route.is_source for trial in plan.trials):
+        return source
+    notice = "none of the runners runs the source itself, so there is nothing to give speed against"
+    return attrs.evolve(source, notices=(*source.notices, notice))
 
 
 @attrs.frozen

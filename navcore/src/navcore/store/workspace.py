@@ -74,7 +74,7 @@ class Workspace:
         return path.is_file() and path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
 
     def clear(self) -> None:
-        """Remove what earlier runs wrote; files that no run wrote stay.
+        """Remove the results of earlier runs, with everything in their folders; what lies beside these stays.
 
         Raises:
             WorkspaceError: Something cannot be removed.
