@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,10 @@ def _printing_into(log: str | None) -> Iterator[None]:
             sys.stderr.flush()
 
 
+Answer = tuple[dict[str, Any], dict[str, Any]]
+"""What goes back: a message and arrays."""
+
+
 @attrs.define
 class _Desk:
     """What the worker holds: opened models, and inputs that are timed."""
@@ -105,22 +109,23 @@ class _Desk:
     opened: dict[str, tuple[contextlib.ExitStack, Any]] = attrs.field(factory=dict)
     bound: dict[str, Any] = attrs.field(factory=dict)
 
-    def answer(self, message: dict[str, Any], arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def answer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         """Do one thing; whatever it raises becomes part of the answer."""
         from navcore.engine.failures import failure_from
 
         try:
-            return getattr(self, f"_{message['do']}")(message, arrays)  # type: ignore[no-any-return]  # see below
+            do: Callable[[dict[str, Any], dict[str, Any]], Answer] = getattr(self, f"_{message['do']}")
+            return do(message, arrays)
         except (Exception, SystemExit) as error:  # a stranger's tool may raise anything
             failure = failure_from(error, sys.stderr, "")
             told = {"kind": failure.kind, "reason": failure.reason, "fix": failure.fix}
             return {"failure": told}, {}
 
-    def _hello(self, message: dict[str, Any], _: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _hello(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
         sys.path[:] = message["path"]
         return {"pid": os.getpid()}, {}
 
-    def _write(self, message: dict[str, Any], arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _write(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         from navcore.domain import Signature
         from navcore.engine.portable import model_from, signature_data
         from navcore.engine.reference import tool_from
@@ -131,7 +136,7 @@ class _Desk:
             raise TypeError(f"the tool returned {type(signature).__name__}, not a Signature")
         return {"signature": signature_data(signature)}, {}
 
-    def _open(self, message: dict[str, Any], arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _open(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         from navcore.domain import DeviceKind
         from navcore.engine.portable import model_from
         from navcore.engine.reference import tool_from
@@ -143,23 +148,23 @@ class _Desk:
         self.opened[message["session"]] = stack, infer
         return {"load_s": time.perf_counter() - start}, {}
 
-    def _infer(self, message: dict[str, Any], arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _infer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         start = time.perf_counter()
         outputs = self.opened[message["session"]][1](arrays)
         return {"call_s": time.perf_counter() - start}, dict(outputs)
 
-    def _bind(self, message: dict[str, Any], arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _bind(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         self.bound[message["session"]] = arrays
         return {}, {}
 
-    def _block(self, message: dict[str, Any], _: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _block(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
         from navcore.engine.timing import time_calls
 
         session = message["session"]
         infer, feeds = self.opened[session][1], self.bound[session]
         return {"calls_ms": time_calls(infer, feeds, message["calls"], time.perf_counter_ns)}, {}
 
-    def _close(self, message: dict[str, Any], _: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _close(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
         self.bound.pop(message["session"], None)
         held = self.opened.pop(message["session"], None)
         if held is not None:
