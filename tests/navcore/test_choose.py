@@ -102,6 +102,13 @@ def test_a_tie_among_artifacts_of_one_length_goes_to_the_best_of_them() -> None:
     assert "better" == picked(MinLatencyStrategy(), trial("worse", at(1, 1.03)), trial("better", at(1, 1.01)), far)
 
 
+def test_a_tie_in_latency_and_in_throughput_is_a_tie_in_both_together() -> None:
+    source = trial("source", at(1, 1.02, noise=0.03), at(8, 4.08, noise=0.03), hops=0)
+    rival = trial("rival", at(1, 1.0), at(8, 4.0))
+
+    assert "source" == picked(MaxThroughputAndMinLatencyStrategy(), source, rival)
+
+
 def test_a_difference_beyond_the_noise_is_no_tie() -> None:
     source = trial("source", at(1, 1.05, noise=0.03), hops=0)
 

@@ -18,6 +18,7 @@ import navcore.strategies as strategies
 from navcore.collect import Claim, collect, nearest_hook
 from navcore.contracts import Description, Model
 from navcore.domain import Event, Names
+from navcore.errors import first_line
 from navcore.formats import Format
 from navcore.known import FIRST_PARTY
 from navcore.registry import Plugin, Problem, Registry
@@ -175,8 +176,8 @@ def _describe(caller: Any, model: Any, sample: Any, names: Names) -> Description
 def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
     try:
         answer = _first(caller(model=model))
-    except Exception:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
-        _LOGGER.warning("plugin %r failed in nav_fingerprint; nothing is cached", name, exc_info=True)
+    except Exception as error:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
+        _LOGGER.warning("plugin %r failed in nav_fingerprint; nothing is cached: %s", name, first_line(error))
         return None
     return answer if isinstance(answer, str) and answer else None
 
@@ -184,8 +185,8 @@ def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
 def _hand_over(name: str, caller: Any, model: Model, folder: Path) -> str | None:
     try:
         answer = _first(caller(model=model, folder=folder))
-    except Exception:  # a stranger's hook may raise anything, and the model's own code runs in it
-        _LOGGER.warning("plugin %r failed in nav_hand_over; exports run in this process", name, exc_info=True)
+    except Exception as error:  # a stranger's hook may raise anything, and the model's own code runs in it
+        _LOGGER.warning("plugin %r failed in nav_hand_over; exports run in this process: %s", name, first_line(error))
         return None
     return answer if isinstance(answer, str) and answer else None
 

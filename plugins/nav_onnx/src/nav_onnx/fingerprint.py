@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,24 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(model: Any) -> str | None:
-    """Return the SHA-256 over the file and all files of external data; None for a model in memory.
+    """Return the SHA-256 over the file and all files of external data.
 
-    Raises:
-        Exception: A file cannot be read; whoever describes the model says so better.
+    None for a model in memory, and for a file that cannot be read: whoever describes the model says that better.
     """
     if not isinstance(model, str | os.PathLike):
         return None
     import onnx
 
     path = Path(os.fsdecode(model))
+    try:
+        return _digest(path, onnx.load_model_from_string)
+    except Exception:  # protobuf's own classes, beside OSError
+        return None
+
+
+def _digest(path: Path, parse: Callable[[bytes], Any]) -> str:
     content = path.read_bytes()
-    proto = onnx.load_model_from_string(content)
+    proto = parse(content)
     digest = hashlib.sha256(hashlib.sha256(content).digest())
     for name in sorted(set(_external_files(proto))):
         digest.update(f"{len(name)} {name}".encode())
