@@ -1,10 +1,12 @@
-"""A run that other tests interrupt: python long_run.py WORKSPACE LEDGER [--resume]
+"""A run that other tests interrupt: python long_run.py WORKSPACE LEDGER [--resume] [--pause-after SUBJECT]
 
-Every build and check notes its name in the ledger before it begins and after it has ended.
+Every build and check notes its name in the ledger before it begins and after it has ended. After the step SUBJECT the
+run stands still until a signal comes.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,16 @@ from navcore.testing.toys import TOY_NPZ, TOY_TOOLS, ToyConverter, ToyModel, Toy
 class Ledger:
     """Listens to the run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pause_after: str) -> None:
         self.path = path
+        self.pause_after = pause_after
 
     @nav.hookimpl
     def nav_event(self, event: Any) -> None:
         with self.path.open("a") as file:
             file.write(f"{type(event).__name__} {getattr(event, 'subject', '')}\n")
+        if type(event).__name__ == "StepFinished" and event.subject == self.pause_after:
+            signal.pause()
 
 
 def main() -> None:
@@ -33,7 +38,8 @@ def main() -> None:
         *(ToyConverter(name=f"copy-{index}") for index in range(3)),
         *(ToyRunner(name=f"Slow-{index}", accepts=TOY_NPZ, repeat=200 + index) for index in range(3)),
     ]
-    registry = nav.load_plugins([ToyPlugin(tools=tuple(tools)), Ledger(ledger)], installed=False)
+    pause_after = sys.argv[sys.argv.index("--pause-after") + 1] if "--pause-after" in sys.argv else ""
+    registry = nav.load_plugins([ToyPlugin(tools=tuple(tools)), Ledger(ledger, pause_after)], installed=False)
     package = nav.optimize(
         ToyModel(),
         toy_samples(),

@@ -144,7 +144,7 @@ def test_a_killed_run_leaves_no_worker_and_resumes_to_the_same_result(
 
 
 def test_a_step_that_had_finished_is_not_done_again(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    process = start(tmp_path, "--pause-after", "toy-npz/copy-1 on ToyJson")
     wait_for(process, tmp_path / "ledger", "StepFinished toy-npz/copy-1 on ToyJson")
     process.send_signal(signal.SIGKILL)
     process.communicate()
