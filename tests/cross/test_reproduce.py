@@ -52,12 +52,14 @@ def described(tmp_path: Path, registry: Registry) -> tuple[Model, list[tuple[Ten
     torch = pytest.importorskip("torch", reason="needs nav-torch: pip install torch")
     from navcore.domain import Request
     from navcore.engine.describe import describe
+    from navcore.engine.recognise import recognise
 
     (tmp_path / "net.py").write_text(NET)
     names: dict[str, Any] = {}
     exec(NET, names)
     batches = [torch.ones(2, 3), torch.arange(9.0).reshape(3, 3)]
-    source = describe(names["make"](), batches, registry, Request(), None)
+    model = names["make"]()
+    source = describe(model, batches, recognise(model, registry), Request())
     return source.model, [(sample.inputs, sample.outputs) for sample in source.samples]
 
 

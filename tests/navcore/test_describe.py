@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 
 from navcore.domain import Names, Request, TensorSpec
-from navcore.engine.describe import Source, describe
+from navcore.engine.describe import Source
+from navcore.engine.describe import describe as describe_recognised
 from navcore.engine.recognise import recognise
 from navcore.errors import DataloaderError, PluginError, UnrecognisedModelError
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
 from navcore.plugins import load_plugins
+from navcore.registry import Registry
 from navcore.testing.toys import ToyModel, ToyPlugin, toy_samples
+
+
+def describe(model: Any, dataloader: Any, registry: Registry, request: Request) -> Source:
+    return describe_recognised(model, dataloader, recognise(model, registry), request)
 
 
 def described(function: Callable[..., Any], *samples: Any, **options: Any) -> Source:

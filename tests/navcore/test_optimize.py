@@ -271,6 +271,19 @@ def test_a_run_that_is_broken_off_says_so_and_releases_the_workspace(tmp_path: P
     assert not run(tmp_path).is_empty()
 
 
+def test_plugins_are_asked_once_whether_they_know_the_model(tmp_path: Path) -> None:
+    class Curious:
+        asked = 0
+
+        @nav.hookimpl
+        def nav_recognise(self, model: Any) -> None:
+            Curious.asked += 1
+
+    run(tmp_path, extra=[Curious()])
+
+    assert 1 == Curious.asked
+
+
 def test_what_steps_print_goes_into_their_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     @attrs.frozen(kw_only=True)
     class Chatty(ToyExporter):

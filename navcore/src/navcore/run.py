@@ -102,7 +102,7 @@ def run(
     start = time.perf_counter()
     budget = Budget.of(conduct.budget_s)
     registry = configured(registry or load_plugins(), custom_configs or ())
-    source_kind, plugin = recognise(model, registry, source_format)
+    recognised = source_kind, plugin = recognise(model, registry, source_format)
     request = make_request(registry, source_kind, **options)
     plan = make_plan(source_kind, registry, request)
     check_timeouts(conduct.timeouts_s, registry)
@@ -115,9 +115,7 @@ def run(
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
     fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
-        source = describe(
-            model, dataloader, registry, request, source_format, opener=_Reference(fleet, space, source_kind)
-        )
+        source = describe(model, dataloader, recognised, request, opener=_Reference(fleet, space, source_kind))
         source = _with_baseline_notice(plan, source)
         check_place(source, space)
         check_tolerance(request, source)

@@ -65,9 +65,11 @@ def run_builds(
         if result is None:
             emit(StepStarted("build", build.route.id))
         if result is None and parent is not None and parent.status is not Status.OK:
-            result = _skipped(build, parent)
+            reason = f"{parent.route} was not built, and this is made from it"
+            result = _skipped(build, Failure("parent", reason, "see the reason there"))
         elif result is None and time.monotonic() > deadline:
-            result = _over_budget(build)
+            reason = "the time for building was used up before its turn"
+            result = _skipped(build, Failure("budget", reason, "pass a larger budget_s"))
         elif result is None:
             model = source.model if parent is None else model_of(parent, source, workspace)
             try:
@@ -88,11 +90,6 @@ def _kept(result: BuildResult | None, workspace: Workspace) -> BuildResult | Non
     return result if all(workspace.holds(file) for file in result.artifact.files) else None
 
 
-def _over_budget(build: Build) -> BuildResult:
-    failure = Failure("budget", "the time for building was used up before its turn", "pass a larger budget_s")
-    return BuildResult(build.route.id, build.edge.name, Status.SKIPPED, 0.0, failure=failure)
-
-
 def model_of(result: BuildResult, source: Source, workspace: Workspace) -> Model:
     """Return the model that a successful build made."""
     if result.artifact is None:
@@ -106,8 +103,7 @@ def model_of(result: BuildResult, source: Source, workspace: Workspace) -> Model
     )
 
 
-def _skipped(build: Build, parent: BuildResult) -> BuildResult:
-    failure = Failure("parent", f"{parent.route} was not built, and this is made from it", "see the reason there")
+def _skipped(build: Build, failure: Failure) -> BuildResult:
     return BuildResult(build.route.id, build.edge.name, Status.SKIPPED, 0.0, failure=failure)
 
 

@@ -17,11 +17,11 @@ from navcore.engine.failures import StepFailed
 from navcore.engine.fleet import Candidate, LocalCandidate
 from navcore.engine.generate import generate
 from navcore.engine.probe import Probe, differing_outputs, probe
-from navcore.engine.recognise import kind_of, recognise
+from navcore.engine.recognise import kind_of
 from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
 from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
 from navcore.formats import Format
-from navcore.registry import Plugin, Registry
+from navcore.registry import Plugin
 
 __all__ = ["Sample", "Source", "describe"]
 
@@ -62,9 +62,8 @@ Opener = Callable[[Runner, Model], Candidate]
 def describe(
     model: Any,
     dataloader: Iterable[Any] | None,
-    registry: Registry,
+    recognised: tuple[Format, Plugin],
     request: Request,
-    forced: Format | None = None,
     *,
     opener: Opener = LocalCandidate.reference,
 ) -> Source:
@@ -73,17 +72,15 @@ def describe(
     Args:
         model: As the user gave it.
         dataloader: Samples; read once, up to `request.sample_count`. None where the model declares its inputs.
-        registry: Loaded plugins.
+        recognised: What `recognise` said of the model.
         request: Batching, sample count, names and seed.
-        forced: As for `recognise`.
         opener: Where a model on disk is run for the reference.
 
     Raises:
-        UnrecognisedModelError: See `recognise`.
         DataloaderError: There are no samples, they differ in structure, or the model refuses one.
         ModelFileError: Running the file crashes, hangs or takes too much memory.
     """
-    source_format, plugin = recognise(model, registry, forced)
+    source_format, plugin = recognised
     descriptions, notices = _descriptions(model, dataloader, source_format, plugin, request)
     with contextlib.ExitStack() as stack:
         first = _with_reference(model, source_format, descriptions[0], opener, stack)

@@ -16,6 +16,7 @@ from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
 from navcore.engine.capture import captured
 from navcore.engine.check import Bench, blank, check, close, reopen
+from navcore.engine.fleet import Candidate
 from navcore.engine.measure import Sweep, batch_sizes, measure_round_robin
 from navcore.engine.plan import Plan, Trial
 from navcore.engine.shapes import resized
@@ -35,8 +36,8 @@ def run_trials(
     emit: Emit,
     *,
     timed_inputs: Tensors | None = None,
-) -> tuple[TrialResult, ...]:
-    """Check every trial, then measure those that agree side by side.
+) -> None:
+    """Check every trial, then measure those that agree side by side; what was found is in the journal.
 
     Candidates that agree stay open until all are measured, since blocks of all of them are interleaved.
 
@@ -52,10 +53,10 @@ def run_trials(
         sweeps = list(_checked(plan, builds, bench, journal, budget, emit, opened))
         _measure(sweeps, _baseline(plan, journal.trials), bench, journal, budget, emit, timed_inputs)
         for sweep in sweeps:
-            journal.trials[sweep.name] = _measured(journal.trials[sweep.name], sweep)
+            if not sweep.measurements:
+                journal.trials[sweep.name] = _unmeasured(journal.trials[sweep.name], sweep)
         journal.done = True
         journal.write()
-    return tuple(journal.trials[trial.subject] for trial in plan.trials)
 
 
 def _checked(
@@ -75,16 +76,9 @@ def _checked(
         candidate = None
         if found is None:
             emit(StepStarted("check", trial.subject))
-        if found is not None:
-            if found.status is Status.OK and not journal.done:
-                found, candidate = reopen(trial, found, _model(build, bench), bench)
-        elif build is not None and build.status is not Status.OK:
-            failure = Failure("parent", f"{build.route} was not built", "see the reason there")
-            found = attrs.evolve(blank(trial), status=Status.SKIPPED, failure=failure)
-        elif time.monotonic() > budget.checks:
-            found = _over_budget(trial)
-        else:
-            found, candidate = check(trial, _model(build, bench), bench)
+            found, candidate = _tried(trial, build, bench, budget)
+        elif found.status is Status.OK and not journal.done:
+            found, candidate = reopen(trial, found, _model(build, bench), bench)
         journal.trial(trial.subject, found)
         emit(StepFinished("check", trial.subject, found))
         if candidate is not None:
@@ -94,13 +88,23 @@ def _checked(
             yield sweep
 
 
+def _tried(
+    trial: Trial, build: BuildResult | None, bench: Bench, budget: Budget
+) -> tuple[TrialResult, Candidate | None]:
+    if build is not None and build.status is not Status.OK:
+        return _skipped(trial, Failure("parent", f"{build.route} was not built", "see the reason there")), None
+    if time.monotonic() > budget.checks:
+        reason = "the time for comparing was used up before its turn"
+        return _skipped(trial, Failure("budget", reason, "pass a larger budget_s")), None
+    return check(trial, _model(build, bench), bench)
+
+
+def _skipped(trial: Trial, failure: Failure) -> TrialResult:
+    return attrs.evolve(blank(trial), status=Status.SKIPPED, failure=failure)
+
+
 def _model(build: BuildResult | None, bench: Bench) -> Model:
     return bench.source.model if build is None else model_of(build, bench.source, bench.workspace)
-
-
-def _over_budget(trial: Trial) -> TrialResult:
-    failure = Failure("budget", "the time for comparing was used up before its turn", "pass a larger budget_s")
-    return attrs.evolve(blank(trial), status=Status.SKIPPED, failure=failure)
 
 
 def _baseline(plan: Plan, results: Mapping[str, TrialResult]) -> str | None:
@@ -161,9 +165,7 @@ def _timed(bench: Bench, inputs: Tensors) -> Iterator[tuple[int | None, Tensors]
         yield size, resized(inputs, batched, size)
 
 
-def _measured(result: TrialResult, sweep: Sweep) -> TrialResult:
-    if sweep.measurements:
-        return attrs.evolve(result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes))
+def _unmeasured(result: TrialResult, sweep: Sweep) -> TrialResult:
     reason = sweep.notes[0] if sweep.notes else "it was not measured"
     failure = sweep.failure or Failure("measure", reason)
     return attrs.evolve(result, status=Status.FAILED, failure=failure, notes=tuple(sweep.notes))
