@@ -228,7 +228,7 @@ class Strategy(Tool):
 
     def best(self, trial: TrialResult) -> Measurement:
         """Return the measurement to quote for a trial that this strategy picked."""
-        return max(trial.measurements, key=lambda measurement: measurement.throughput)
+        return trial.busiest
 
 
 @runtime_checkable

@@ -20,14 +20,6 @@ __all__ = [
 ]
 
 
-def _fastest_call(trial: TrialResult) -> Measurement:
-    return min(trial.measurements, key=lambda measurement: measurement.p50_ms)
-
-
-def _most_throughput(trial: TrialResult) -> Measurement:
-    return max(trial.measurements, key=lambda measurement: measurement.throughput)
-
-
 @attrs.frozen(kw_only=True)
 class MinLatencyStrategy(Strategy):
     """The shortest median latency of one call, over all batch sizes."""
@@ -35,10 +27,10 @@ class MinLatencyStrategy(Strategy):
     name: str = "min-latency"
 
     def score(self, trial: TrialResult) -> float | None:
-        return -math.log(_fastest_call(trial).p50_ms) if trial.measurements else None
+        return -math.log(trial.quickest.p50_ms) if trial.measurements else None
 
     def best(self, trial: TrialResult) -> Measurement:
-        return _fastest_call(trial)
+        return trial.quickest
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +40,7 @@ class MaxThroughputStrategy(Strategy):
     name: str = "max-throughput"
 
     def score(self, trial: TrialResult) -> float | None:
-        return math.log(_most_throughput(trial).throughput) if trial.measurements else None
+        return math.log(trial.busiest.throughput) if trial.measurements else None
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +79,7 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
         if not trial.measurements:
             return None
         # The mean of the two, not their sum: a difference of 2 % in both is one of 2 %, as ties are judged.
-        return (math.log(_most_throughput(trial).throughput) - math.log(_fastest_call(trial).p50_ms)) / 2
+        return (math.log(trial.busiest.throughput) - math.log(trial.quickest.p50_ms)) / 2
 
 
 @attrs.frozen(kw_only=True)

@@ -225,6 +225,16 @@ class TrialResult:
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def quickest(self) -> Measurement:
+        """The measurement with the shortest median latency; there is one where the trial is OK."""
+        return min(self.measurements, key=lambda measurement: measurement.p50_ms)
+
+    @property
+    def busiest(self) -> Measurement:
+        """The measurement with the most throughput; there is one where the trial is OK."""
+        return max(self.measurements, key=lambda measurement: measurement.throughput)
+
 
 @attrs.frozen
 class Choice:

@@ -54,7 +54,7 @@ def rows(status: PackageStatus) -> tuple[Row, ...]:
     failed = {build.route: build for build in status.builds if build.status is not Status.OK}
     chosen = {(choice.trial.route, choice.trial.runner) for choice in status.choices}
     return (
-        *(_working_row(trial, status, chosen) for trial in sorted(measured, key=lambda trial: _quickest(trial).p50_ms)),
+        *(_working_row(trial, status, chosen) for trial in sorted(measured, key=lambda trial: trial.quickest.p50_ms)),
         *(_trial_row(trial, failed) for trial in others),
         *(_build_row(build) for build in failed.values() if build.route not in tried),
     )
@@ -90,20 +90,15 @@ def _style(row: Row) -> str:
     return "red" if row.status is Status.FAILED else "dim"
 
 
-def _quickest(trial: TrialResult) -> Measurement:
-    return min(trial.measurements, key=lambda measurement: measurement.p50_ms)
-
-
 def _working_row(trial: TrialResult, status: PackageStatus, chosen: set[tuple[str, str]]) -> Row:
-    quickest = _quickest(trial)
-    most = max(trial.measurements, key=lambda measurement: measurement.throughput)
+    quickest = trial.quickest
     return Row(
         mark="★" if (trial.route, trial.runner) in chosen else "",
         route=trial.route,
         runner=trial.runner,
         error=figures.error(trial.agreement),
         latency=figures.latency(quickest, status.request.profile.stability_percentage / 100),
-        throughput=figures.throughput(most),
+        throughput=figures.throughput(trial.busiest),
         speed=_speed(trial, quickest),
         status=trial.status,
     )
