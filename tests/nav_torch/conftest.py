@@ -15,6 +15,7 @@ from navcore import load_plugins
 from navcore.contracts import Model
 from navcore.domain import Request
 from navcore.engine.describe import Source, describe
+from navcore.engine.recognise import recognise
 
 
 class ConvNet(nn.Module):
@@ -52,7 +53,7 @@ class TwoInputs(nn.Module):
 
 def _source(module: nn.Module, samples: list[Any], **options: Any) -> Source:
     registry = load_plugins(extra=[plugin], installed=False)
-    return describe(module, samples, registry, Request(**options))
+    return describe(module, samples, recognise(module, registry), Request(**options))
 
 
 @pytest.fixture
