@@ -10,12 +10,12 @@ Names that plugins lend, such as `nav.torch`, are found on first use; `dir(navco
 
 from navcore import errors, python
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
+from navcore.findings import Package
 from navcore.formats import Format
 from navcore.front_door import lend as __getattr__  # noqa: F401  # the hook of PEP 562
 from navcore.front_door import list_names as __dir__  # noqa: F401  # likewise
 from navcore.hookspecs import hookimpl
 from navcore.optimize import optimize
-from navcore.package import Package
 from navcore.plugins import load_plugins
 from navcore.strategies import (
     MaxThroughputAndMinLatencyStrategy,

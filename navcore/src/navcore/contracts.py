@@ -140,11 +140,15 @@ class Edge(Tool):
     Attributes:
         source, target: The two formats; the same for a pass.
         stage: When a pass runs; required for a pass, meaningless otherwise.
+        bound_to: Names of facts of the environment (`nav_environment` and `navcore.environment`) without which, at
+            the values that they have where it is built, the artifact does not work: `("gpu.name", "tensorrt")`.
+            Empty for an artifact that works wherever its runner does.
     """
 
     source: Format
     target: Format = attrs.field()
     stage: Stage | None = None
+    bound_to: tuple[str, ...] = ()
 
     @target.validator
     def _check_target(self, _attribute: object, value: Format) -> None:

@@ -6,7 +6,9 @@
     │ ├ DataloaderError          samples that are missing, or do not fit the model
     │ ├ UnrecognisedModelError   no installed plugin knows the model, or two claim it
     │ ├ ModelFileError           a model file that cannot be read
-    │ └ WorkspaceError           a folder that is not ours, or cannot be written or read
+    │ ├ WorkspaceError           a folder that is not ours, or cannot be written or read
+    │ ├ PackageFileError         a .nav file that is damaged, unsafe, of another schema, or in the way
+    │ └ TrustError               an artifact that can run code, from a package that is not trusted with it
     ├ PluginError                a plugin broke its contract while it was needed
     ├ OutputMismatchError        outputs cannot be compared: names differ
     └ NoRuntimeError             nothing in the package satisfies the strategies
@@ -25,7 +27,9 @@ __all__ = [
     "NavError",
     "NoRuntimeError",
     "OutputMismatchError",
+    "PackageFileError",
     "PluginError",
+    "TrustError",
     "UnknownNameError",
     "UnrecognisedModelError",
     "UsageError",
@@ -95,6 +99,14 @@ class ModelFileError(UsageError):
 
 class WorkspaceError(UsageError):
     """A folder is not a workspace, or cannot be read or written."""
+
+
+class PackageFileError(UsageError):
+    """A `.nav` file cannot be read safely, or cannot be written; the message names the member."""
+
+
+class TrustError(UsageError):
+    """An artifact of a loaded package can run code when it is opened, and nobody has said that it may."""
 
 
 class PluginError(NavError):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from navcore.contracts import CustomConfig, Runner, VerifyFunction
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
 from navcore.errors import UsageError
+from navcore.findings import Package
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
-from navcore.package import Package
 from navcore.registry import Registry
 
 if TYPE_CHECKING:

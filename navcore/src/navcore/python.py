@@ -8,10 +8,10 @@ from typing import Any
 
 from navcore.contracts import Runner, VerifyFunction
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
+from navcore.findings import Package
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
 from navcore.optimize import optimize as optimize_any
-from navcore.package import Package
 
 __all__ = ["optimize"]
 

@@ -45,9 +45,9 @@ from navcore.engine.signals import terminable
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
 from navcore.errors import UsageError
+from navcore.findings import DEFAULT_STRATEGIES, Package
 from navcore.formats import Format
 from navcore.options import configured, make_request
-from navcore.package import DEFAULT_STRATEGIES, Package
 from navcore.plugins import load_plugins
 from navcore.registry import Registry
 from navcore.store.cache import open_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from navcore.domain.request import Request
-from navcore.domain.result import BuildResult, Choice, Omission, TrialResult
+from navcore.domain.result import Artifact, BuildResult, Choice, FileHash, Omission, TrialResult
 from navcore.domain.signature import Signature
 from navcore.formats import Format
 
@@ -37,6 +37,9 @@ class PackageStatus:
         choices: What the default strategies picked.
         notices: What the user was told.
         duration_s: Wall time of the run.
+        origin: The user's model file as it lies in a saved package; None for a live model, and in a workspace.
+        files: Every file of a saved package besides `package.json`, sorted by path; empty in a workspace. Artifacts of
+            `builds` whose files are not among them were left out.
     """
 
     title: str
@@ -52,3 +55,5 @@ class PackageStatus:
     choices: tuple[Choice, ...]
     notices: tuple[str, ...]
     duration_s: float
+    origin: Artifact | None = None
+    files: tuple[FileHash, ...] = ()

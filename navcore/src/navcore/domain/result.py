@@ -69,12 +69,14 @@ class Artifact:
         path: Main file or folder, relative to the workspace, with `/`.
         signature: Its inputs and outputs.
         files: Every file that belongs to it, sorted by path.
+        built_for: Facts of the environment that it works with only, as (name, value) pairs; see `Edge.bound_to`.
     """
 
     format: Format
     path: str
     signature: Signature
     files: tuple[FileHash, ...]
+    built_for: tuple[tuple[str, str], ...] = ()
 
     @property
     def size_bytes(self) -> int:
