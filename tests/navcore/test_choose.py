@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from navcore.contracts import Strategy
-from navcore.domain import Measurement, Status, TrialResult
+from navcore.domain import Load, Measurement, Status, TrialResult
 from navcore.engine.choose import choose
 from navcore.formats import Format
 from navcore.strategies import (
@@ -15,7 +16,9 @@ from navcore.strategies import (
     MaxThroughputStrategy,
     MaxThroughputWithLatencyBudgetStrategy,
     MinLatencyStrategy,
+    MinMemoryStrategy,
     SelectedRuntimeStrategy,
+    WeightedStrategy,
 )
 
 
@@ -88,7 +91,7 @@ def test_the_source_can_be_left_out() -> None:
 
 
 def test_a_tie_within_the_noise_goes_to_the_simpler_route() -> None:
-    source = trial("source", at(1, 1.02, noise=0.03), hops=0)
+    source = trial("source", at(1, 1.01, noise=0.03), hops=0)
     choice = choose([source, trial("quick", at(1, 1.0))], [MinLatencyStrategy()])
 
     assert choice is not None
@@ -99,14 +102,34 @@ def test_a_tie_within_the_noise_goes_to_the_simpler_route() -> None:
 def test_a_tie_among_artifacts_of_one_length_goes_to_the_best_of_them() -> None:
     far = trial("far", at(1, 1.0, noise=0.05), hops=2)
 
-    assert "better" == picked(MinLatencyStrategy(), trial("worse", at(1, 1.03)), trial("better", at(1, 1.01)), far)
+    assert "better" == picked(MinLatencyStrategy(), trial("worse", at(1, 1.012)), trial("better", at(1, 1.004)), far)
 
 
 def test_a_tie_in_latency_and_in_throughput_is_a_tie_in_both_together() -> None:
-    source = trial("source", at(1, 1.02, noise=0.03), at(8, 4.08, noise=0.03), hops=0)
+    source = trial("source", at(1, 1.01, noise=0.03), at(8, 4.04, noise=0.03), hops=0)
     rival = trial("rival", at(1, 1.0), at(8, 4.0))
 
     assert "source" == picked(MaxThroughputAndMinLatencyStrategy(), source, rival)
+
+
+def test_rounds_that_were_shared_decide_where_the_machine_drifted() -> None:
+    drift = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 1.0, 1.05]
+
+    def drifting(name: str, factor: float, hops: int) -> TrialResult:
+        blocks = tuple(factor * each for each in drift)
+        found = Measurement(1, factor, 0, factor, factor, factor, factor, 1000 / factor, 0.25, 10, blocks)
+        return trial(name, found, hops=hops)
+
+    source, quick = drifting("source", 1.012, 0), drifting("quick", 1.0, 1)
+
+    assert "quick" == picked(MinLatencyStrategy(), source, quick)
+    assert "source" == picked(MinLatencyStrategy(), drifting("source", 1.004, 0), quick)
+
+
+def test_noise_never_costs_more_than_one_and_a_half_percent() -> None:
+    source = trial("source", at(1, 1.02, noise=0.5), hops=0)
+
+    assert "quick" == picked(MinLatencyStrategy(), source, trial("quick", at(1, 1.0)))
 
 
 def test_a_difference_beyond_the_noise_is_no_tie() -> None:
@@ -130,6 +153,40 @@ def test_the_first_strategy_that_finds_something_decides() -> None:
 
 def test_nothing_that_works_gives_nothing() -> None:
     assert choose([], [MinLatencyStrategy()]) is None
+
+
+def lean(name: str, memory: int | None, *found: Measurement, kind: Format = Format.ONNX) -> TrialResult:
+    return TrialResult(name, kind, "Runner", 1, Status.OK, measurements=found, memory_bytes=memory)
+
+
+def test_least_memory_leaves_out_live_models_and_those_that_do_not_say() -> None:
+    trials = [
+        lean("live", 10, at(1, 1.0), kind=Format.TORCH),
+        lean("silent", None, at(1, 1.0)),
+        lean("large", 2000, at(1, 1.0)),
+        lean("small", 1000, at(1, 9.0)),
+    ]
+
+    assert "small" == picked(MinMemoryStrategy(), *trials)
+    assert picked(MinMemoryStrategy(), *trials[:2]) is None
+
+
+def test_weights_say_what_counts() -> None:
+    trials = [lean("quick", 4000, at(1, 1.0), at(8, 8.0)), lean("wide", 1000, at(1, 2.0), at(8, 4.8))]
+
+    assert "wide" == picked(WeightedStrategy(throughput=1, latency=0), *trials)
+    assert "quick" == picked(WeightedStrategy(throughput=0, latency=1), *trials)
+    assert "wide" == picked(WeightedStrategy(throughput=0, latency=1, memory=1), *trials)
+    with pytest.raises(ValueError, match="give one of them a weight"):
+        WeightedStrategy(throughput=0, latency=0)
+
+
+def test_several_calls_at_once_count_for_throughput() -> None:
+    alone = trial("alone", at(8, 4.0))
+    load = Load(1, 1, 4, None, throughput=4000.0, p50_ms=1.0, p99_ms=2.0, calls=100)
+    served = attrs.evolve(trial("served", at(8, 5.0)), loads=(load,))
+
+    assert "served" == picked(MaxThroughputStrategy(), alone, served)
 
 
 @pytest.mark.parametrize(

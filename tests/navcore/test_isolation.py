@@ -17,9 +17,11 @@ import pytest
 import navcore as nav
 from navcore.contracts import Model, Tool
 from navcore.domain import Status
-from navcore.engine.fleet import Fleet, LocalCandidate
+from navcore.engine.candidate import LocalCandidate
+from navcore.engine.fleet import Fleet
 from navcore.engine.host import Limits, Worker
 from navcore.engine.reference import NotPortableError, reference_of, tool_from
+from navcore.engine.timing import Block
 from navcore.errors import UnknownNameError, UsageError
 from navcore.testing.toys import (
     TOY_LIVE,
@@ -89,7 +91,7 @@ def test_a_worker_gives_what_the_tool_gives_here(toy: Model, tmp_path: Path) -> 
     try:
         np.testing.assert_array_equal(ToyModel()(FEEDS["x"]), candidate.infer(FEEDS)["y"])
         candidate.bind(FEEDS)
-        assert 5 == len(candidate.block(5))
+        assert 5 == len(candidate.block(Block(5)))
     finally:
         fleet.close()
 
@@ -115,7 +117,7 @@ def test_a_candidate_comes_back_after_its_neighbour_took_the_worker_down(toy: Mo
         with pytest.raises(Exception, match="killed by SIGKILL"):
             fleet.open(bad, toy, nav.DeviceKind.CPU, tmp_path / "log", "bad").infer(FEEDS)
 
-        assert 3 == len(candidate.block(3))
+        assert 3 == len(candidate.block(Block(3)))
         assert ["toy", "toy"] == fleet.started
     finally:
         fleet.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from navcore.contracts import Tensors
 from navcore.domain import OptimizationProfile
-from navcore.engine.measure import Sweep, _interval, batch_sizes, measure_round_robin
+from navcore.engine.measure import Rounds, measure_round_robin
+from navcore.engine.statistics import interval
+from navcore.engine.sweep import Sweep, batch_sizes
 from navcore.engine.timing import LocalTimer
 
 FEEDS: Tensors = {"x": np.zeros((1, 1), np.float32)}
@@ -36,7 +39,9 @@ class Clock:
         return Sweep(name, LocalTimer(infer, self))
 
 
-def measure(clock: Callable[[], int], *sweeps: Sweep, batch_size: int | None = 1, **options: int) -> int:
+def measure(
+    clock: Callable[[], int], *sweeps: Sweep, batch_size: int | None = 1, way: str = "quick", **options: Any
+) -> Rounds:
     return measure_round_robin(
         sweeps,
         FEEDS,
@@ -45,6 +50,7 @@ def measure(clock: Callable[[], int], *sweeps: Sweep, batch_size: int | None = 1
         baseline="source",
         random=np.random.default_rng(0),
         clock=clock,
+        measure=way,
     )
 
 
@@ -92,17 +98,96 @@ def test_every_round_runs_one_block_of_every_candidate() -> None:
     sweeps = [clock.candidate(name, ms=10.0) for name in ("source", "a", "b")]
     rounds = measure(clock, *sweeps)
 
-    assert 6 == rounds
+    assert 6 == rounds.count
     assert [6, 6, 6] == [len(sweep.measurements[0].blocks_ms) for sweep in sweeps]
 
 
 def test_a_block_has_at_most_window_size_calls_and_at_least_one() -> None:
     clock = Clock()
-    quick, slow = clock.candidate("source", ms=0.001), clock.candidate("slow", ms=400.0)
+    quick, slow = clock.candidate("fast", ms=2.0), clock.candidate("source", ms=400.0)
     measure(clock, quick, slow, window_size=7)
 
     assert 6 * 7 == quick.measurements[0].calls
     assert 6 == slow.measurements[0].calls
+
+
+def test_calls_too_short_for_the_clock_are_timed_several_at_once() -> None:
+    clock = Clock()
+    short = clock.candidate("source", ms=0.01)
+    measure(clock, short, window_size=10)
+    (found,) = short.measurements
+
+    assert 250 == found.calls_per_sample
+    assert 6 * 10 * 250 == found.calls
+    assert 60 == len(found.samples_ms)
+    assert 0.01 == pytest.approx(found.p99_ms)
+
+
+def test_a_candidate_that_cannot_win_runs_no_further_rounds() -> None:
+    clock = Clock()
+    source, fast, slow = (clock.candidate(name, ms) for name, ms in (("source", 40.0), ("fast", 10.0), ("slow", 20.0)))
+    rounds = measure(clock, source, fast, slow)
+
+    assert 6 == rounds.count
+    assert [6, 6, 3] == [len(sweep.measurements[0].blocks_ms) for sweep in (source, fast, slow)]
+    assert [False, False, True] == [sweep.measurements[0].dropped for sweep in (source, fast, slow)]
+    assert slow.measurements[0].ratio is not None
+    assert 2.0 == pytest.approx(slow.measurements[0].ratio.value)
+
+
+def test_a_thorough_measurement_drops_nobody() -> None:
+    clock = Clock()
+    sweeps = [clock.candidate(name, ms) for name, ms in (("source", 40.0), ("fast", 10.0), ("slow", 20.0))]
+    rounds = measure(clock, *sweeps, way="thorough")
+
+    assert 12 == rounds.count
+    assert [12, 12, 12] == [len(sweep.measurements[0].blocks_ms) for sweep in sweeps]
+
+
+def test_a_candidate_that_falls_far_behind_twice_is_dropped_from_larger_batches() -> None:
+    clock = Clock()
+    source, fast, slow = (clock.candidate(name, ms) for name, ms in (("source", 4.0), ("fast", 1.0), ("slow", 3.0)))
+    measure(clock, source, fast, slow, batch_size=1)
+    assert not slow.ended
+    measure(clock, source, fast, slow, batch_size=2)
+
+    assert slow.ended
+    assert ["dropped after batch size 2: it takes 3.0 times as long as fast there, and was no closer before"] == (
+        slow.notes
+    )
+    assert not source.ended
+
+
+def test_a_candidate_that_comes_closer_stays() -> None:
+    clock = Clock()
+    source, fast, slow = (clock.candidate(name, ms) for name, ms in (("source", 9.0), ("fast", 1.0), ("slow", 9.0)))
+    for size, ms in ((1, 9.0), (2, 6.0), (4, 4.0)):
+        slow.timer = clock.candidate("slow", ms).timer
+        measure(clock, source, fast, slow, batch_size=size)
+
+    assert not slow.ended
+
+
+def test_batch_sizes_that_the_user_lists_are_measured_for_everybody() -> None:
+    clock = Clock()
+    source, slow = clock.candidate("source", 1.0), clock.candidate("slow", 5.0)
+    for size in (1, 2, 3):
+        measure(clock, source, slow, batch_size=size, batch_sizes=(1, 2, 3))
+
+    assert 3 == len(slow.measurements)
+
+
+def test_the_quickest_is_measured_against_itself() -> None:
+    clock = Clock()
+    rounds = measure(clock, clock.candidate("source", 4.0), clock.candidate("fast", 2.0), batch_size=8)
+
+    assert rounds.floor is not None
+    assert ("fast", 8, 1.0, 0.0) == (
+        rounds.floor.subject,
+        rounds.floor.batch_size,
+        rounds.floor.ratio.value,
+        rounds.floor.size,
+    )
 
 
 def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
@@ -116,7 +201,7 @@ def test_a_noisy_candidate_is_kept_with_its_noise_after_max_trials() -> None:
     noisy = Sweep("noisy", LocalTimer(infer, clock))
     rounds = measure(clock, noisy, max_trials=6)
 
-    assert 12 == rounds
+    assert 12 == rounds.count
     assert noisy.measurements[0].noise > 0.1
 
 
@@ -221,7 +306,7 @@ def test_the_interval_covers_what_it_says(rounds: int, coverage: float) -> None:
     generator = np.random.default_rng(0)
     hits = 0
     for _ in range(1000):
-        low, high = _interval(np.exp(0.05 * generator.standard_normal(rounds)))
+        low, high = interval(np.exp(0.05 * generator.standard_normal(rounds)))
         hits += low <= 1.0 <= high
 
     assert hits / 1000 >= coverage - 0.015

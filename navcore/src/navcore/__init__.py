@@ -22,7 +22,9 @@ from navcore.strategies import (
     MaxThroughputStrategy,
     MaxThroughputWithLatencyBudgetStrategy,
     MinLatencyStrategy,
+    MinMemoryStrategy,
     SelectedRuntimeStrategy,
+    WeightedStrategy,
 )
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
     "MaxThroughputStrategy",
     "MaxThroughputWithLatencyBudgetStrategy",
     "MinLatencyStrategy",
+    "MinMemoryStrategy",
     "OptimizationProfile",
     "Package",
     "SelectedRuntimeStrategy",
     "Tolerance",
+    "WeightedStrategy",
     "errors",
     "hookimpl",
     "load_plugins",

@@ -111,9 +111,12 @@ class Tool(ABC):
     Attributes:
         name: How the tool is called in reports, on the command line and in file names: up to 64 ASCII letters, digits
             and `._+-`, the first a letter or a digit.
+        imports: Modules that using the tool imports. A worker imports them ahead, while other things are done, so that
+            their time and memory count for no candidate.
     """
 
     name: str
+    imports: tuple[str, ...] = ()
 
     def unavailable(self) -> str | None:
         """Return why the tool cannot work on this machine, as `cause; fix`, or None if it can."""

@@ -40,6 +40,7 @@ def optimize(
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    measure: str = "quick",
     max_hops: int = 4,
     seed: int = 0,
     source_format: Format | None = None,
@@ -76,6 +77,7 @@ def optimize(
         input_names, output_names: Names in flattening order; None: the plugin's.
         model_precision: `fp32`, `fp16`, `bf16`, `int8`, `fp8`: sets the default tolerance; None: the outputs' dtypes.
         tolerance: For all outputs, or by output name; None: by precision, see docs/measuring.md.
+        measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
         max_hops: Most edges in a route.
         seed: Of made-up inputs and of the order of measurements.
         source_format: Take the model as this, whatever plugins claim.
@@ -137,6 +139,7 @@ def optimize(
         input_names=input_names,
         output_names=output_names,
         seed=seed,
+        measure=measure,
     )
 
 

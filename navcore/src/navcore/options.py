@@ -9,7 +9,7 @@ import attrs
 
 from navcore.collect import Claim, collect
 from navcore.contracts import Converter, CustomConfig, Edge, Exporter, Runner, Tool
-from navcore.domain import DeviceKind, Names, OptimizationProfile, Request, Tolerance
+from navcore.domain import MEASURES, DeviceKind, Names, OptimizationProfile, Request, Tolerance
 from navcore.engine.plan import reachable, works
 from navcore.errors import UnknownNameError, UsageError
 from navcore.formats import Format
@@ -36,6 +36,7 @@ def make_request(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     seed: int = 0,
+    measure: str = "quick",
 ) -> Request:
     """Return the options as a request.
 
@@ -55,6 +56,7 @@ def make_request(
             precision=_precision(precision),
             names=Names(_names("input_names", input_names), _names("output_names", output_names)),
             seed=seed,
+            measure=_measure(measure),
         )
     except (TypeError, ValueError) as error:
         if isinstance(error, UsageError):
@@ -103,6 +105,12 @@ def _device(value: DeviceKind | str | None) -> DeviceKind | None:
     if str(value) not in known:
         raise UnknownNameError("device", str(value), known, f"write one of {', '.join(known)}")
     return DeviceKind(str(value))
+
+
+def _measure(value: str) -> str:
+    if value not in MEASURES:
+        raise UnknownNameError("way to measure", str(value), MEASURES, f"write one of {', '.join(MEASURES)}")
+    return value
 
 
 def _precision(value: str | None) -> str | None:

@@ -31,10 +31,11 @@ from navcore.domain import (
 )
 from navcore.engine.budget import Budget
 from navcore.engine.build import run_builds
+from navcore.engine.candidate import Candidate
 from navcore.engine.check import Bench, blank
 from navcore.engine.choose import choose
 from navcore.engine.describe import Source, describe
-from navcore.engine.fleet import Candidate, Fleet
+from navcore.engine.fleet import Fleet
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance, timed_inputs
@@ -121,6 +122,7 @@ def run(
         check_tolerance(request, source)
         timed = timed_inputs(model, plugin.describe, source, request)
         journal, source = _journal(plan, source, request, space, conduct, timed)
+        fleet.prepare(plan.tools_on_files())
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
         facts = environment(registry)
         shelf = Shelf.of(cache, fingerprint, source.model, dict(facts))
@@ -282,4 +284,5 @@ def _status(source: Source, request: Request, results: _Results, duration_s: flo
         choices=(choice,) if choice else (),
         notices=source.notices,
         duration_s=duration_s,
+        noise_floors=tuple(results.journal.noise_floors),
     )

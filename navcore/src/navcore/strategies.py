@@ -16,7 +16,9 @@ __all__ = [
     "MaxThroughputStrategy",
     "MaxThroughputWithLatencyBudgetStrategy",
     "MinLatencyStrategy",
+    "MinMemoryStrategy",
     "SelectedRuntimeStrategy",
+    "WeightedStrategy",
 ]
 
 
@@ -35,12 +37,12 @@ class MinLatencyStrategy(Strategy):
 
 @attrs.frozen(kw_only=True)
 class MaxThroughputStrategy(Strategy):
-    """The most inferences per second, over all batch sizes."""
+    """The most inferences per second, over all batch sizes; with several calls at once where that was measured."""
 
     name: str = "max-throughput"
 
     def score(self, trial: TrialResult) -> float | None:
-        return math.log(trial.busiest.throughput) if trial.measurements else None
+        return math.log(trial.throughput) if trial.measurements else None
 
 
 @attrs.frozen(kw_only=True)
@@ -67,10 +69,12 @@ class MaxThroughputWithLatencyBudgetStrategy(Strategy):
 
 @attrs.frozen(kw_only=True)
 class MaxThroughputAndMinLatencyStrategy(Strategy):
-    """Best at both, or else the best compromise: the highest ratio of best throughput to best latency.
+    """Best at both, or else the best compromise.
 
-    A trial that has both the most throughput and the shortest latency always wins. Where no trial has both, a
-    doubling of throughput weighs as much as a halving of latency.
+    A trial that has both the most throughput and the shortest latency always wins. Where no trial has both, the
+    compromise is the knee of the Pareto front in logarithmic scale: the trial with the highest ratio of throughput to
+    latency. Beyond it, either side costs more, in proportion, than it brings on the other: a doubling of throughput
+    weighs as much as a halving of latency.
     """
 
     name: str = "max-throughput-and-min-latency"
@@ -79,7 +83,55 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
         if not trial.measurements:
             return None
         # The mean of the two, not their sum: a difference of 2 % in both is one of 2 %, as ties are judged.
-        return (math.log(trial.busiest.throughput) - math.log(trial.quickest.p50_ms)) / 2
+        return (math.log(trial.throughput) - math.log(trial.quickest.p50_ms)) / 2
+
+
+@attrs.frozen(kw_only=True)
+class MinMemoryStrategy(Strategy):
+    """The least memory added to the process that runs it: on the GPU where it runs there, or else on the host.
+
+    A live model's weights were in memory before it was tried, so it cannot be compared, and is never picked.
+    """
+
+    name: str = "min-memory"
+
+    def score(self, trial: TrialResult) -> float | None:
+        used = trial.device_memory_bytes or trial.memory_bytes
+        if trial.format.live or not trial.measurements or used is None:
+            return None
+        return -math.log(max(used, 1))
+
+
+@attrs.frozen(kw_only=True)
+class WeightedStrategy(Strategy):
+    """The best weighted sum of the logarithms of throughput, 1 / latency and 1 / memory.
+
+    Weights are relative: with throughput=3 and latency=1, 1 % of latency is worth a third of a percent of throughput.
+    A weight for memory leaves out live models, as `MinMemoryStrategy` does.
+
+    Attributes:
+        throughput, latency, memory: Weights; not negative, and one of them positive.
+    """
+
+    name: str = "weighted"
+    throughput: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    latency: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    memory: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+
+    def __attrs_post_init__(self) -> None:
+        if not self.throughput + self.latency + self.memory:
+            raise ValueError("throughput, latency and memory are all 0: give one of them a weight")
+
+    def score(self, trial: TrialResult) -> float | None:
+        if not trial.measurements:
+            return None
+        total = self.throughput * math.log(trial.throughput) - self.latency * math.log(trial.quickest.p50_ms)
+        if self.memory:
+            saved = MinMemoryStrategy().score(trial)
+            if saved is None:
+                return None
+            total += self.memory * saved
+        return total / (self.throughput + self.latency + self.memory)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,4 +154,10 @@ class SelectedRuntimeStrategy(Strategy):
 
 @hookimpl
 def nav_strategies() -> Iterable[Strategy]:
-    return MaxThroughputAndMinLatencyStrategy(), MaxThroughputStrategy(), MinLatencyStrategy()
+    return (
+        MaxThroughputAndMinLatencyStrategy(),
+        MaxThroughputStrategy(),
+        MinLatencyStrategy(),
+        MinMemoryStrategy(),
+        WeightedStrategy(),
+    )

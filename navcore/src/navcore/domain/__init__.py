@@ -12,18 +12,17 @@ from navcore.domain.event import (
     StepStarted,
 )
 from navcore.domain.failure import Failure, FailureKind
+from navcore.domain.measurement import Load, Measurement, NoiseFloor, Ratio, Verdict
 from navcore.domain.package_status import PackageStatus, SampleSummary
-from navcore.domain.request import OptimizationProfile, Request, Tolerance
+from navcore.domain.request import MEASURES, OptimizationProfile, Request, Tolerance
 from navcore.domain.result import (
     Agreement,
     Artifact,
     BuildResult,
     Choice,
     FileHash,
-    Measurement,
     Omission,
     OutputAgreement,
-    Ratio,
     Status,
     TrialResult,
 )
@@ -31,6 +30,7 @@ from navcore.domain.route import Route
 from navcore.domain.signature import Dimension, Names, Signature, TensorSpec
 
 __all__ = [
+    "MEASURES",
     "Agreement",
     "Artifact",
     "BatchMeasured",
@@ -42,8 +42,10 @@ __all__ = [
     "Failure",
     "FailureKind",
     "FileHash",
+    "Load",
     "Measurement",
     "Names",
+    "NoiseFloor",
     "Notice",
     "Omission",
     "OptimizationProfile",
@@ -63,4 +65,5 @@ __all__ = [
     "TensorSpec",
     "Tolerance",
     "TrialResult",
+    "Verdict",
 ]

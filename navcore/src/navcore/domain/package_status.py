@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from navcore.domain.measurement import NoiseFloor
 from navcore.domain.request import Request
 from navcore.domain.result import Artifact, BuildResult, Choice, FileHash, Omission, TrialResult
 from navcore.domain.signature import Signature
@@ -37,6 +38,7 @@ class PackageStatus:
         choices: What the default strategies picked.
         notices: What the user was told.
         duration_s: Wall time of the run.
+        noise_floors: What the A/A pair gave at each batch size.
         origin: The user's model file as it lies in a saved package; None for a live model, and in a workspace.
         files: Every file of a saved package besides `package.json`, sorted by path; empty in a workspace. Artifacts of
             `builds` whose files are not among them were left out.
@@ -55,5 +57,6 @@ class PackageStatus:
     choices: tuple[Choice, ...]
     notices: tuple[str, ...]
     duration_s: float
+    noise_floors: tuple[NoiseFloor, ...] = ()
     origin: Artifact | None = None
     files: tuple[FileHash, ...] = ()

@@ -10,7 +10,9 @@ from navcore.domain.device import DeviceKind
 from navcore.domain.signature import Names
 from navcore.formats import Format
 
-__all__ = ["OptimizationProfile", "Request", "Tolerance"]
+__all__ = ["MEASURES", "OptimizationProfile", "Request", "Tolerance"]
+
+MEASURES = ("quick", "thorough")
 
 
 @attrs.frozen
@@ -30,9 +32,12 @@ def _sizes(values: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if values is None else tuple(sorted(set(values)))
 
 
-def _check_sizes(_instance: object, _attribute: object, value: tuple[int, ...] | None) -> None:
+def _check_sizes(
+    _instance: object, attribute: attrs.Attribute[tuple[int, ...] | None], value: tuple[int, ...] | None
+) -> None:
     if value is not None and (not value or min(value) < 1):
-        raise ValueError(f"batch_sizes={value!r}: give at least one size, each 1 or more")
+        what = "size" if attribute.name == "batch_sizes" else "number"
+        raise ValueError(f"{attribute.name}={value!r}: give at least one {what}, each 1 or more")
 
 
 def _check_cutoff(_instance: object, _attribute: object, value: float | None) -> None:
@@ -56,6 +61,7 @@ class OptimizationProfile:
         throughput_cutoff_threshold: Relative gain under which a larger batch counts as saturated; None: never.
         throughput_backoff_limit: Saturated batch sizes that are tried before a candidate's sweep ends.
         dataloader: Its first sample is the one that is timed, in place of the main dataloader's first.
+        concurrency: Numbers of calls in flight at which the best candidates are measured too; None: one call at a time.
     """
 
     max_batch_size: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
@@ -68,6 +74,7 @@ class OptimizationProfile:
     throughput_cutoff_threshold: float | None = attrs.field(default=0.05, validator=_check_cutoff)
     throughput_backoff_limit: int = attrs.field(default=2, validator=attrs.validators.ge(0))
     dataloader: object = attrs.field(default=None, eq=False)
+    concurrency: tuple[int, ...] | None = attrs.field(default=None, converter=_sizes, validator=_check_sizes)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +93,7 @@ class Request:
         precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
         names: Names for inputs and outputs.
         seed: Of made-up inputs, and of the order in which candidates are measured.
+        measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
     """
 
     target_formats: tuple[Format, ...] | None = None
@@ -101,3 +109,4 @@ class Request:
     precision: str | None = None
     names: Names = attrs.field(factory=Names)
     seed: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
+    measure: str = attrs.field(default="quick", validator=attrs.validators.in_(MEASURES))

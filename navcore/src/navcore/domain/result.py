@@ -7,6 +7,7 @@ from enum import Enum
 import attrs
 
 from navcore.domain.failure import Failure
+from navcore.domain.measurement import Load, Measurement
 from navcore.domain.signature import Signature
 from navcore.formats import Format
 
@@ -16,10 +17,8 @@ __all__ = [
     "BuildResult",
     "Choice",
     "FileHash",
-    "Measurement",
     "Omission",
     "OutputAgreement",
-    "Ratio",
     "Status",
     "TrialResult",
 ]
@@ -119,6 +118,8 @@ class OutputAgreement:
         snr_db: Smallest signal-to-noise ratio in dB; infinite where there is no error.
         equal_rate: Share of elements that are equal, exactly.
         within: Whether every element of every sample is within tolerance.
+        top1: Share of rows along the last axis whose largest element is at the same place; None for outputs without
+            such rows: integers, vectors, rows of one element.
     """
 
     name: str
@@ -129,6 +130,7 @@ class OutputAgreement:
     snr_db: float
     equal_rate: float
     within: bool
+    top1: float | None = None
 
 
 @attrs.frozen
@@ -154,48 +156,6 @@ class Agreement:
 
 
 @attrs.frozen
-class Ratio:
-    """Speed against the source: above 1 is faster.
-
-    Attributes:
-        value: Median over rounds of source time / candidate time, both measured in the same round.
-        low, high: 95 % interval of that median, from order statistics; the range where there are fewer than six rounds.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-@attrs.frozen
-class Measurement:
-    """Speed at one batch size.
-
-    Attributes:
-        batch_size: Size of the batch axis; None where the model has none.
-        mean_ms, std_ms, p50_ms, p90_ms, p95_ms, p99_ms: Latency of one call, over all timed calls.
-        throughput: Inferences per second: batch size (or 1) divided by the median block's time per call.
-        noise: Half-width of the 95 % interval of the median block, relative to it; infinite for a single block.
-        calls: Timed calls.
-        blocks_ms: Mean time per call of each block, one block per round; candidates share the rounds.
-        ratio: Paired speed against the source; None for the source, or where it was not measured beside it.
-    """
-
-    batch_size: int | None
-    mean_ms: float
-    std_ms: float
-    p50_ms: float
-    p90_ms: float
-    p95_ms: float
-    p99_ms: float
-    throughput: float
-    noise: float
-    calls: int
-    blocks_ms: tuple[float, ...]
-    ratio: Ratio | None = None
-
-
-@attrs.frozen
 class TrialResult:
     """What one artifact on one runner gave.
 
@@ -212,6 +172,12 @@ class TrialResult:
         verified: What the user's verify_func said; None where it was not asked.
         failure: Present if and only if the status is not OK.
         notes: Sentences about the trial, for example why its batch sweep ended.
+        memory_bytes: Peak of what opening it and running the samples added to the resident memory of its process; a
+            live model's weights were there before and do not count. None where the system does not tell.
+        device_memory_bytes: The same for the GPU; None where there is none.
+        cpu_use: CPU seconds per second, over all threads of its process, while it was timed.
+        cpus: Number of CPUs that its process may use.
+        loads: Throughput with several calls at once, where the profile asks for it.
     """
 
     route: str
@@ -226,6 +192,17 @@ class TrialResult:
     verified: bool | None = None
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
+    memory_bytes: int | None = None
+    device_memory_bytes: int | None = None
+    cpu_use: float | None = None
+    cpus: int | None = None
+    loads: tuple[Load, ...] = ()
+
+    @property
+    def throughput(self) -> float:
+        """The most inferences per second, one call at a time or several; there is one where the trial is OK."""
+        alone = [measurement.throughput for measurement in self.measurements]
+        return max(alone + [load.throughput for load in self.loads])
 
     @property
     def quickest(self) -> Measurement:

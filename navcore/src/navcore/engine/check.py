@@ -12,11 +12,12 @@ import numpy as np
 
 from navcore.contracts import Infer, Model, VerifyFunction
 from navcore.domain import Agreement, Failure, Request, Status, TrialResult
+from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.compare import compare
 from navcore.engine.describe import Source
 from navcore.engine.failures import failure_from
-from navcore.engine.fleet import Candidate, Fleet
+from navcore.engine.fleet import Fleet
 from navcore.engine.plan import Trial
 from navcore.store.workspace import Workspace
 
@@ -69,6 +70,7 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             candidate = bench.fleet.open(trial.runner, model, bench.request.device, log, trial.subject)
             result = attrs.evolve(result, load_s=candidate.load_s)
             result = _compare(result, candidate.infer, bench)
+            result = _with_usage(result, candidate)
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
             result = attrs.evolve(result, failure=failure_from(error, file, bench.workspace.relative(log)))
         if result.failure is None:
@@ -77,6 +79,13 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             close(candidate, trial.subject)
         file.write(f"{result.failure.reason}\n")
     return attrs.evolve(result, failure=attrs.evolve(result.failure, log=bench.workspace.relative(log))), None
+
+
+def _with_usage(result: TrialResult, candidate: Candidate) -> TrialResult:
+    used = candidate.usage()
+    return attrs.evolve(
+        result, memory_bytes=used.memory_bytes, device_memory_bytes=used.device_memory_bytes, cpus=used.cpus
+    )
 
 
 def reopen(trial: Trial, found: TrialResult, model: Model, bench: Bench) -> tuple[TrialResult, Candidate | None]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from navcore.contracts import Strategy
 from navcore.domain import Choice, Status, TrialResult
+from navcore.engine.statistics import SMALLEST, interval, paired
 
 __all__ = ["choose"]
 
 _SMALLEST_TIE = 0.005
-_LARGEST_TIE = 0.1
+_LARGEST_TIE = 0.015
+"""A tie may cost this much speed: one and a half percent, whatever the noise is."""
 
 
 def choose(
@@ -49,6 +51,16 @@ def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> 
 
 
 def _tie(strategy: Strategy, winner: TrialResult, other: TrialResult) -> float:
-    """How far apart two scores may be and still tell nothing: the wider of the two intervals, within bounds."""
-    noise = max(strategy.best(winner).noise, strategy.best(other).noise)
-    return min(max(noise, _SMALLEST_TIE), _LARGEST_TIE)
+    """How far apart two scores may be and still tell nothing, within bounds.
+
+    That is half the interval of the ratio of the two in the same rounds; of what was not measured in the same rounds,
+    the wider of the two intervals.
+    """
+    ours, theirs = strategy.best(winner), strategy.best(other)
+    ratios = paired(ours.blocks_ms, theirs.blocks_ms) if ours.batch_size == theirs.batch_size else ()
+    if len(ratios) >= SMALLEST:
+        low, high = interval(ratios)
+        unsure = (high - low) / 2
+    else:
+        unsure = max(ours.noise, theirs.noise)
+    return min(max(unsure, _SMALLEST_TIE), _LARGEST_TIE)

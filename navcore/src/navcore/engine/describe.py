@@ -13,8 +13,8 @@ import numpy as np
 
 from navcore.contracts import Array, Description, Infer, Model, Runner, Tensors
 from navcore.domain import Failure, Request, Signature
+from navcore.engine.candidate import Candidate, LocalCandidate
 from navcore.engine.failures import StepFailed
-from navcore.engine.fleet import Candidate, LocalCandidate
 from navcore.engine.generate import generate
 from navcore.engine.probe import Probe, differing_outputs, probe
 from navcore.engine.recognise import kind_of

@@ -5,91 +5,26 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
-from navcore.contracts import Edge, Infer, Model, Runner, Tensors, Tool
+from navcore.contracts import Edge, Model, Runner, Tool
 from navcore.domain import DeviceKind, Signature
+from navcore.engine.candidate import LONGEST_LOG_BYTES, Candidate, LocalCandidate, RemoteCandidate, cut
 from navcore.engine.capture import captured
+from navcore.engine.failures import StepFailed
 from navcore.engine.host import Limits, Worker
 from navcore.engine.portable import example_arrays, model_data, signature_from
 from navcore.engine.reference import NotPortableError, reference_of
-from navcore.engine.timing import LocalTimer
-
-_LONGEST_LOG_BYTES = 4 * 1024 * 1024
 
 HandOver = Callable[[Model, Path], str | None]
 """Writes a live model into a folder and returns `module:function`, which reads it there."""
 
-__all__ = ["Candidate", "Fleet", "HandOver", "LocalCandidate"]
-
-
-class Candidate(Protocol):
-    """An opened model: it runs, and it can be timed where it runs."""
-
-    @property
-    def load_s(self) -> float:
-        """Seconds that opening took."""
-        ...
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        """Run once; the outputs are the caller's."""
-        ...
-
-    def bind(self, feeds: Tensors) -> None:
-        """Time with these inputs from now on."""
-        ...
-
-    def block(self, calls: int) -> list[float]:
-        """Call once without counting, then so many times; return the time of each in ms."""
-        ...
-
-    def close(self) -> None:
-        """Release everything."""
-        ...
-
-
-@attrs.define(eq=False)
-class LocalCandidate:
-    """A candidate in this process."""
-
-    load_s: float
-    _infer: Infer
-    _stack: contextlib.ExitStack
-    _timer: LocalTimer
-
-    @staticmethod
-    def open(runner: Runner, model: Model, device: DeviceKind) -> LocalCandidate:
-        """Open a model here."""
-        start = time.perf_counter()
-        stack = contextlib.ExitStack()
-        infer = stack.enter_context(runner.open(model, device))
-        return LocalCandidate(time.perf_counter() - start, infer, stack, LocalTimer(infer))
-
-    @staticmethod
-    def reference(runner: Runner, model: Model) -> LocalCandidate:
-        """Open a model here, on the CPU."""
-        return LocalCandidate.open(runner, model, DeviceKind.CPU)
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        """Run once."""
-        return self._infer(feeds)
-
-    def bind(self, feeds: Tensors) -> None:
-        """Time with these inputs from now on."""
-        self._timer.bind(feeds)
-
-    def block(self, calls: int) -> list[float]:
-        """Time a block here."""
-        return self._timer.block(calls)
-
-    def close(self) -> None:
-        """Release everything."""
-        self._stack.close()
+__all__ = ["Fleet", "HandOver"]
 
 
 @attrs.define(eq=False)
@@ -102,6 +37,7 @@ class Fleet:
         limits: For each step.
         timeouts_s: Other timeouts by the name of the tool.
         hand_over: How a live model gets into a worker; None: exports run in this process.
+        variants: Plugin of each tool that is a variant of a registered one.
         started: Name of each worker that was started, in order: how often a framework was imported.
     """
 
@@ -110,10 +46,29 @@ class Fleet:
     limits: Limits
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
     hand_over: HandOver | None = None
+    variants: dict[Tool, str] = attrs.field(factory=dict)
     started: list[str] = attrs.field(factory=list)
     _handed: tuple[tempfile.TemporaryDirectory[str], str] | None = None
     _workers: dict[str, Worker] = attrs.field(factory=dict)
+    _starting: dict[str, threading.Thread] = attrs.field(factory=dict)
     _sessions: int = 0
+
+    def prepare(self, tools: Iterable[Tool]) -> None:
+        """Start the workers of tools that will run in them, and let them import what these need, meanwhile."""
+        if not self.isolate:
+            return
+        imports: dict[str, dict[str, None]] = {}
+        for tool in tools:
+            imports.setdefault(self.origins.get(tool, tool.name), {}).update(dict.fromkeys(tool.imports))
+        for name, modules in imports.items():
+            if name in self._workers:
+                continue
+            worker = self._workers[name] = Worker(name)
+            self.started.append(name)
+            worker.spawn()
+            thread = threading.Thread(target=_greet, args=(worker, tuple(modules)), daemon=True)
+            self._starting[name] = thread
+            thread.start()
 
     def write(self, edge: Edge, model: Model, out: Path, log: Path, what: str, *, echo: bool = False) -> Signature:
         """Let an edge write its artifact, in a worker where that can be.
@@ -153,7 +108,9 @@ class Fleet:
 
     def worker(self, tool: Tool) -> Worker:
         """Return the running worker of a tool's plugin; a new one where the last has died."""
-        name = self.origins.get(tool, tool.name)
+        name = self.variants.get(tool) or self.origins.get(tool, tool.name)
+        if starting := self._starting.pop(name, None):
+            starting.join()
         worker = self._workers.get(name)
         if worker is None or not worker.alive:
             if worker is not None:
@@ -162,6 +119,10 @@ class Fleet:
             self.started.append(name)
             worker.start()
         return worker
+
+    def adopt(self, tool: Tool, like: Tool) -> None:
+        """Let a variant of a tool run where the tool does."""
+        self.variants[tool] = self.origins.get(like, like.name)
 
     def limits_of(self, tool: Tool) -> Limits:
         """Return the limits of a tool's steps."""
@@ -196,70 +157,9 @@ class Fleet:
             return None
 
 
-@attrs.define(eq=False)
-class RemoteCandidate:
-    """A candidate in a worker; opened again in a new one where a neighbour has taken the worker down."""
-
-    _fleet: Fleet
-    _runner: Runner
-    _reference: dict[str, Any]
-    _model: Model
-    _device: DeviceKind
-    _log: Path
-    _what: str
-    _session: str
-    load_s: float = 0.0
-    _worker: Worker | None = None
-    _feeds: Tensors | None = None
-
-    def reopen(self) -> None:
-        """Open the model in the present worker of the runner's plugin, and bind the inputs again."""
-        self._worker = self._fleet.worker(self._runner)
-        message = {
-            "do": "open",
-            "tool": self._reference,
-            "model": model_data(self._model),
-            "device": self._device.value,
-        }
-        answer, _ = self._ask(message, example_arrays(self._model))
-        self.load_s = answer["load_s"]
-        if self._feeds is not None:
-            self._ask({"do": "bind"}, self._feeds)
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        """Run once."""
-        self._present()
-        return self._ask({"do": "infer"}, feeds)[1]
-
-    def bind(self, feeds: Tensors) -> None:
-        """Time with these inputs from now on."""
-        self._present()
-        self._feeds = feeds
-        self._ask({"do": "bind"}, feeds)
-
-    def block(self, calls: int) -> list[float]:
-        """Time a block in the worker."""
-        self._present()
-        times: list[float] = self._ask({"do": "block", "calls": calls}, None)[0]["calls_ms"]
-        return times
-
-    def close(self) -> None:
-        """Close the model if its worker is still there."""
-        if self._worker is not None and self._worker.alive:
-            self._ask({"do": "close"}, None)
-
-    def _present(self) -> None:
-        if self._worker is None or not self._worker.alive:
-            self.reopen()
-
-    def _ask(self, message: dict[str, Any], arrays: Tensors | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        assert self._worker is not None
-        told = {**message, "session": self._session, "log": str(self._log)}
-        try:
-            return self._worker.ask(told, arrays, self._fleet.limits_of(self._runner), self._what)
-        finally:
-            if message["do"] != "block":  # not between timed blocks
-                _cut(self._log)
+def _greet(worker: Worker, imports: tuple[str, ...]) -> None:
+    with contextlib.suppress(StepFailed, ValueError):  # a worker that did not start is started again when it is needed
+        worker.greet(imports)
 
 
 @contextlib.contextmanager
@@ -273,17 +173,5 @@ def _logged(log: Path, echo: bool) -> Iterator[None]:
             if echo:
                 with log.open("rb") as file:
                     file.seek(start)
-                    sys.stderr.write(file.read(_LONGEST_LOG_BYTES).decode("utf-8", "replace"))
-            _cut(log)
-
-
-def _cut(log: Path) -> None:
-    size = log.stat().st_size if log.exists() else 0
-    if size <= _LONGEST_LOG_BYTES:
-        return
-    half = _LONGEST_LOG_BYTES // 2
-    with log.open("rb") as file:
-        head = file.read(half)
-        file.seek(-half, 2)
-        tail = file.read()
-    log.write_bytes(head + f"\n... {size - 2 * half} bytes are left out here ...\n".encode() + tail)
+                    sys.stderr.write(file.read(LONGEST_LOG_BYTES).decode("utf-8", "replace"))
+            cut(log)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import attrs
@@ -62,6 +63,11 @@ class Worker:
         return self._process is not None and self._process.poll() is None and self._requests is not None
 
     def start(self) -> None:
+        """Start the process, and wait until it answers."""
+        self.spawn()
+        self.greet()
+
+    def spawn(self) -> None:
         """Start the process. Spawned, not forked: a fork of torch, TensorFlow or JAX hangs."""
         request_end, requests = os.pipe()
         replies, reply_end = os.pipe()
@@ -84,7 +90,12 @@ class Worker:
         self._lifeline = lifeline
         self._watch = _Watch(self._process)
         self._watch.start()
+
+    def greet(self, imports: Sequence[str] = ()) -> None:
+        """Tell a new process where modules are found, and which to import ahead; wait until it has done so."""
         self.ask({"do": "hello", "path": sys.path}, None, Limits(_START_TIMEOUT_S), "its start")
+        if imports:
+            self.ask({"do": "prepare", "imports": list(imports)}, None, Limits(_START_TIMEOUT_S), "its start")
 
     def ask(
         self, message: wire.Message, arrays: Tensors | None, limits: Limits, what: str

@@ -52,6 +52,11 @@ class Plan:
     trials: tuple[Trial, ...]
     omissions: tuple[Omission, ...]
 
+    def tools_on_files(self) -> tuple[Tool, ...]:
+        """Return the tools that work on files, and so can run in workers."""
+        edges = (build.edge for build in self.builds if not build.edge.source.live)
+        return *edges, *(trial.runner for trial in self.trials if not trial.route.format.live)
+
 
 def make_plan(source: Format, registry: Registry, request: Request) -> Plan:
     """Return every way from the source format to a runner; the same for every order of registration.

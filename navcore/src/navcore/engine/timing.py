@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -10,10 +11,25 @@ import attrs
 
 from navcore.contracts import Infer, Tensors
 
-__all__ = ["Clock", "LocalTimer", "Timer", "time_calls"]
+__all__ = ["Block", "Clock", "LocalTimer", "Timer", "time_calls"]
 
 Clock = Callable[[], int]
 """Nanoseconds, monotonic."""
+
+
+@attrs.frozen
+class Block:
+    """What is timed at once.
+
+    Attributes:
+        samples: Looks at the clock.
+        calls: Calls between two of them; more than one where a call is so short that the clock would count.
+        lead: Calls before, not counted: they pay for what the candidate before left in the caches.
+    """
+
+    samples: int = 1
+    calls: int = 1
+    lead: int = 0
 
 
 class Timer(Protocol):
@@ -23,23 +39,32 @@ class Timer(Protocol):
         """Use these inputs from now on."""
         ...
 
-    def block(self, calls: int) -> list[float]:
-        """Call once without counting, then so many times; return the time of each in ms."""
+    def block(self, block: Block) -> list[float]:
+        """Time a block; return the mean time per call of each sample in ms."""
         ...
 
 
-def time_calls(infer: Infer, feeds: Tensors, calls: int, clock: Clock) -> list[float]:
-    """Call once without counting, then `calls` times; return the time of each of these in ms.
+def time_calls(infer: Infer, feeds: Tensors, block: Block, clock: Clock) -> list[float]:
+    """Time a block; return the mean time per call of each sample in ms.
 
-    The first call pays for what whoever ran before has left in the caches.
+    Where the Infer has `synchronize()`, the clock is not looked at before the device is done.
     """
-    infer(feeds)
-    times = []
-    for _ in range(calls):
-        start = clock()
+    synchronize = getattr(infer, "synchronize", None) or _nothing
+    for _ in range(block.lead):
         infer(feeds)
-        times.append(max(clock() - start, 1) / 1e6)
-    return times
+    synchronize()
+    calls = range(block.calls)
+    looks = [clock()]
+    for _ in range(block.samples):
+        for _ in calls:
+            infer(feeds)
+        synchronize()
+        looks.append(clock())
+    return [max(end - start, 1) / 1e6 / block.calls for start, end in itertools.pairwise(looks)]
+
+
+def _nothing() -> None:
+    """Wait for nothing."""
 
 
 @attrs.define
@@ -54,6 +79,6 @@ class LocalTimer:
         """Use these inputs from now on."""
         self.feeds = feeds
 
-    def block(self, calls: int) -> list[float]:
-        """Call once without counting, then so many times; return the time of each in ms."""
-        return time_calls(self.infer, self.feeds, calls, self.clock)
+    def block(self, block: Block) -> list[float]:
+        """Time a block here."""
+        return time_calls(self.infer, self.feeds, block, self.clock)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
-import numpy as np
 
 from navcore.contracts import Model, Tensors
-from navcore.domain import BatchMeasured, BuildResult, Event, Failure, Status, StepFinished, StepStarted, TrialResult
+from navcore.domain import BuildResult, Event, Failure, Status, StepFinished, StepStarted, TrialResult
 from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
-from navcore.engine.capture import captured
+from navcore.engine.candidate import Candidate
 from navcore.engine.check import Bench, blank, check, close, reopen
-from navcore.engine.fleet import Candidate
-from navcore.engine.measure import Sweep, batch_sizes, measure_round_robin
+from navcore.engine.loads import serve_all
 from navcore.engine.plan import Plan, Trial
-from navcore.engine.shapes import resized
+from navcore.engine.speed import measure_all
+from navcore.engine.sweep import Sweep
 from navcore.store.journal import Journal
 
 __all__ = ["run_trials"]
@@ -50,8 +48,10 @@ def run_trials(
         timed_inputs: The sample that is timed, at any batch size; None: the first one of the source.
     """
     with contextlib.ExitStack() as opened:
-        sweeps = list(_checked(plan, builds, bench, journal, budget, emit, opened))
-        _measure(sweeps, _baseline(plan, journal.trials), bench, journal, budget, emit, timed_inputs)
+        pairs = list(_checked(plan, builds, bench, journal, budget, emit, opened))
+        sweeps, candidates = [sweep for sweep, _ in pairs], {sweep.name: candidate for sweep, candidate in pairs}
+        measure_all(sweeps, candidates, _baseline(plan, journal.trials), bench, journal, budget, emit, timed_inputs)
+        serve_all(sweeps, candidates, plan, builds, bench, journal, budget, emit, timed_inputs)
         for sweep in sweeps:
             if not sweep.measurements:
                 journal.trials[sweep.name] = _unmeasured(journal.trials[sweep.name], sweep)
@@ -67,8 +67,8 @@ def _checked(
     budget: Budget,
     emit: Emit,
     opened: contextlib.ExitStack,
-) -> Iterator[Sweep]:
-    """Check the trials one by one; yield a sweep for each that is to be measured."""
+) -> Iterator[tuple[Sweep, Candidate]]:
+    """Check the trials one by one; yield each that is to be measured, still open."""
     by_route = {result.route: result for result in builds}
     for trial in plan.trials:
         build = by_route.get(trial.route.id)
@@ -85,7 +85,7 @@ def _checked(
             opened.callback(close, candidate, trial.subject)
             sweep = Sweep.resumed(trial.subject, candidate, found, bench.request.profile)
             sweep.ended = sweep.ended or trial.subject in journal.ended
-            yield sweep
+            yield sweep, candidate
 
 
 def _tried(
@@ -114,55 +114,6 @@ def _baseline(plan: Plan, results: Mapping[str, TrialResult]) -> str | None:
         if as_the_user and results[trial.subject].status is Status.OK:
             return trial.subject
     return None
-
-
-def _measure(
-    sweeps: Sequence[Sweep],
-    baseline: str | None,
-    bench: Bench,
-    journal: Journal,
-    budget: Budget,
-    emit: Emit,
-    timed_inputs: Tensors | None,
-) -> None:
-    """Measure one batch size after the other, from the first that the journal does not have."""
-    random = np.random.default_rng(bench.request.seed)
-    log = bench.workspace.log("measure")
-    inputs = timed_inputs or bench.source.samples[0].inputs
-    for size, feeds in itertools.islice(_timed(bench, inputs), journal.measured, None):
-        alive = tuple(sweep.name for sweep in sweeps if not sweep.ended)
-        if not alive or (time.monotonic() > budget.end and journal.measured):
-            return
-        emit(StepStarted("measure", f"batch size {size}" if size else "one sample"))
-        with captured(log, echo=bench.verbose):
-            rounds = measure_round_robin(
-                sweeps,
-                feeds,
-                size,
-                bench.request.profile,
-                baseline=baseline,
-                random=random,
-                deadline=budget.end,
-            )
-        for sweep in sweeps:
-            result = journal.trials[sweep.name]
-            journal.trials[sweep.name] = attrs.evolve(
-                result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes)
-            )
-        journal.measured += 1
-        journal.ended = [sweep.name for sweep in sweeps if sweep.ended]
-        journal.write()
-        emit(BatchMeasured(size, alive, rounds))
-
-
-def _timed(bench: Bench, inputs: Tensors) -> Iterator[tuple[int | None, Tensors]]:
-    signature = bench.source.model.signature
-    batched = [spec.name for spec in signature.inputs if signature.batched(spec.name)]
-    if not batched:
-        yield None, inputs
-        return
-    for size in batch_sizes(bench.request.profile):
-        yield size, resized(inputs, batched, size)
 
 
 def _unmeasured(result: TrialResult, sweep: Sweep) -> TrialResult:

@@ -104,9 +104,10 @@ Answer = tuple[dict[str, Any], dict[str, Any]]
 
 @attrs.define
 class _Desk:
-    """What the worker holds: opened models, and inputs that are timed."""
+    """What the worker holds: opened models with their meters, and inputs that are timed."""
 
     opened: dict[str, tuple[contextlib.ExitStack, Any]] = attrs.field(factory=dict)
+    meters: dict[str, Any] = attrs.field(factory=dict)
     bound: dict[str, Any] = attrs.field(factory=dict)
 
     def answer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
@@ -125,6 +126,14 @@ class _Desk:
         sys.path[:] = message["path"]
         return {"pid": os.getpid()}, {}
 
+    def _prepare(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
+        import importlib
+
+        for module in message["imports"]:
+            with contextlib.suppress(Exception):  # the tool that needs it will say what is wrong
+                importlib.import_module(module)
+        return {}, {}
+
     def _write(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         from navcore.domain import Signature
         from navcore.engine.portable import model_from, signature_data
@@ -140,7 +149,10 @@ class _Desk:
         from navcore.domain import DeviceKind
         from navcore.engine.portable import model_from
         from navcore.engine.reference import tool_from
+        from navcore.engine.usage import Meter
 
+        meter = self.meters[message["session"]] = Meter()
+        meter.start()
         start = time.perf_counter()
         runner: Any = tool_from(message["tool"])
         stack = contextlib.ExitStack()
@@ -158,14 +170,30 @@ class _Desk:
         return {}, {}
 
     def _block(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
-        from navcore.engine.timing import time_calls
+        from navcore.engine.timing import Block, time_calls
 
         session = message["session"]
         infer, feeds = self.opened[session][1], self.bound[session]
-        return {"calls_ms": time_calls(infer, feeds, message["calls"], time.perf_counter_ns)}, {}
+        with self.meters[session].timed():
+            times = time_calls(infer, feeds, Block(*message["block"]), time.perf_counter_ns)
+        return {"samples_ms": times}, {}
+
+    def _usage(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
+        meter = self.meters[message["session"]]
+        meter.stop()
+        return attrs.asdict(meter.usage()), {}
+
+    def _load(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
+        from navcore.engine.serve import call_together
+
+        instances = [self.opened[session][1] for session in message["sessions"]]
+        feeds = self.bound[message["sessions"][0]]
+        served = call_together(instances, feeds, message["in_flight"], message["seconds"])
+        return attrs.asdict(served), {}
 
     def _close(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
         self.bound.pop(message["session"], None)
+        self.meters.pop(message["session"], None)
         held = self.opened.pop(message["session"], None)
         if held is not None:
             held[0].close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from navcore.domain import Agreement, Measurement, Ratio
+from navcore.domain import Agreement, Measurement, Ratio, Verdict
 
 __all__ = ["at_batch", "count", "error", "latency", "number", "seconds", "speed", "throughput"]
 
@@ -61,8 +61,8 @@ def throughput(measurement: Measurement) -> str:
 
 
 def speed(ratio: Ratio) -> str:
-    """Return the speed against the source with its interval, or `tie` where the interval contains 1."""
-    if ratio.low <= 1 <= ratio.high:
+    """Return the speed against the source with its interval, or `tie` where that tells nothing."""
+    if ratio.verdict is Verdict.TIE:
         return "tie"
     value, low, high = (f"{part:.2f}" if part < 10 else number(part) for part in (ratio.value, ratio.low, ratio.high))
     return f"{value}x [{low}, {high}]"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from navcore.contracts import Array
-from navcore.domain import BuildResult, TrialResult
+from navcore.domain import BuildResult, NoiseFloor, TrialResult
 
 __all__ = ["NOT_FINISHED", "Journal", "identity_of"]
 
@@ -50,6 +50,7 @@ class Journal:
         measured: Number of batch sizes measured.
         done: Whether the measuring is over.
         ended: Subjects that take part in it no more.
+        noise_floors: What the A/A pairs gave so far.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Journal:
     measured: int = 0
     done: bool = False
     ended: list[str] = attrs.field(factory=list)
+    noise_floors: list[NoiseFloor] = attrs.field(factory=list)
 
     @staticmethod
     def begin(folder: Path, identity: str) -> Journal:
@@ -82,6 +84,7 @@ class Journal:
                 data["measured"],
                 data["done"],
                 data["ended"],
+                [record_from(floor, NoiseFloor) for floor in data["noise_floors"]],
             )
         except (OSError, ValueError, KeyError, TypeError):  # none there, or of another version: begin again
             return None
@@ -121,6 +124,7 @@ class Journal:
             "measured": self.measured,
             "done": self.done,
             "ended": self.ended,
+            "noise_floors": [record_data(floor) for floor in self.noise_floors],
         }
         temporary = self.path.with_suffix(".new")
         temporary.write_text(json.dumps(data), encoding="utf-8")

@@ -37,6 +37,7 @@ def optimize(
     custom_configs: Sequence[CustomConfig] | None = None,
     model_precision: str | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    measure: str = "quick",
     max_hops: int = 4,
     seed: int = 0,
     quiet: bool = False,
@@ -56,7 +57,7 @@ def optimize(
         dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
             what the file declares.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
-            debug, verify_func, custom_configs, model_precision, tolerance, max_hops, seed, quiet: As for
+            debug, verify_func, custom_configs, model_precision, tolerance, measure, max_hops, seed, quiet: As for
             `navcore.optimize`.
         isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache, registry: As there.
 
@@ -83,6 +84,7 @@ def optimize(
         custom_configs=custom_configs,
         model_precision=model_precision,
         tolerance=tolerance,
+        measure=measure,
         max_hops=max_hops,
         seed=seed,
         source_format=Format.ONNX,

@@ -32,6 +32,7 @@ class OnnxRuntimeRunner(Runner):
         threads: Threads inside one operator; None: as many as there are cores.
     """
 
+    imports: tuple[str, ...] = ("onnxruntime",)
     accepts: Format = Format.ONNX
     provider: str
     threads: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))

@@ -36,6 +36,7 @@ def optimize(
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    measure: str = "quick",
     max_hops: int = 4,
     seed: int = 0,
     quiet: bool = False,
@@ -58,7 +59,8 @@ def optimize(
             dataclasses.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
             `navcore.optimize`.
-        verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, tolerance: As there.
+        verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, tolerance,
+        measure: As there.
         max_hops, seed, quiet, isolate, isolate_exports, timeout_s, tool_timeouts_s, memory_limit_bytes: As there.
         budget_s, resume, cache, registry: As there.
 
@@ -84,6 +86,7 @@ def optimize(
         output_names=output_names,
         model_precision=model_precision,
         tolerance=tolerance,
+        measure=measure,
         max_hops=max_hops,
         seed=seed,
         source_format=Format.TORCH,

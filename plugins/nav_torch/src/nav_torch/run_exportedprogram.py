@@ -21,6 +21,7 @@ __all__ = ["TorchExportedProgramRunner"]
 class TorchExportedProgramRunner(Runner):
     """Loads the program and runs its graph, operator by operator."""
 
+    imports: tuple[str, ...] = ("torch",)
     accepts: Format = Format.TORCH_EXPORTEDPROGRAM
 
     def unavailable(self) -> str | None:

@@ -21,6 +21,7 @@ __all__ = ["TorchScriptRunner", "missing_jit"]
 class TorchScriptRunner(Runner):
     """Loads the file and runs it."""
 
+    imports: tuple[str, ...] = ("torch",)
     accepts: Format = Format.TORCHSCRIPT
 
     def unavailable(self) -> str | None:

@@ -1,0 +1,94 @@
+"""measure_all(): one batch size after the other, all candidates side by side."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from navcore.contracts import Tensors
+from navcore.domain import BatchMeasured, Event, StepStarted
+from navcore.engine.budget import Budget
+from navcore.engine.candidate import Candidate
+from navcore.engine.capture import captured
+from navcore.engine.check import Bench
+from navcore.engine.measure import measure_round_robin
+from navcore.engine.shapes import resized
+from navcore.engine.sweep import Sweep, batch_sizes
+from navcore.store.journal import Journal
+
+__all__ = ["measure_all", "sized"]
+
+
+def measure_all(
+    sweeps: Sequence[Sweep],
+    candidates: Mapping[str, Candidate],
+    baseline: str | None,
+    bench: Bench,
+    journal: Journal,
+    budget: Budget,
+    emit: Callable[[Event], None],
+    timed_inputs: Tensors | None,
+) -> None:
+    """Measure one batch size after the other, from the first that the journal does not have.
+
+    Args:
+        sweeps, candidates: Who takes part; measurements are added to the sweeps and to the journal.
+        baseline: Name of the one that the others are compared with.
+        bench, journal, budget, emit: As for `run_trials`.
+        timed_inputs: The sample that is timed, at any batch size; None: the first one of the source.
+    """
+    random = np.random.default_rng(bench.request.seed)
+    log = bench.workspace.log("measure")
+    inputs = timed_inputs or bench.source.samples[0].inputs
+    for size, feeds in itertools.islice(_timed(bench, inputs), journal.measured, None):
+        alive = tuple(sweep.name for sweep in sweeps if not sweep.ended)
+        if not alive or (time.monotonic() > budget.end and journal.measured):
+            break
+        emit(StepStarted("measure", f"batch size {size}" if size else "one sample"))
+        with captured(log, echo=bench.verbose):
+            rounds = measure_round_robin(
+                sweeps,
+                feeds,
+                size,
+                bench.request.profile,
+                baseline=baseline,
+                random=random,
+                deadline=budget.end,
+                measure=bench.request.measure,
+            )
+        for sweep in sweeps:
+            _note(sweep, candidates[sweep.name], journal)
+        if rounds.floor is not None:
+            journal.noise_floors.append(rounds.floor)
+        journal.measured += 1
+        journal.ended = [sweep.name for sweep in sweeps if sweep.ended]
+        journal.write()
+        emit(BatchMeasured(size, alive, rounds.count))
+
+
+def _note(sweep: Sweep, candidate: Candidate, journal: Journal) -> None:
+    result = journal.trials[sweep.name]
+    cpu_use = candidate.usage().cpu_use if sweep.measurements and not sweep.failure else result.cpu_use
+    journal.trials[sweep.name] = attrs.evolve(
+        result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes), cpu_use=cpu_use
+    )
+
+
+def sized(bench: Bench, inputs: Tensors, size: int | None) -> Tensors:
+    """Return inputs at a batch size; as they are where there is none."""
+    signature = bench.source.model.signature
+    batched = [spec.name for spec in signature.inputs if signature.batched(spec.name)]
+    return resized(inputs, batched, size) if size is not None else inputs
+
+
+def _timed(bench: Bench, inputs: Tensors) -> Iterator[tuple[int | None, Tensors]]:
+    signature = bench.source.model.signature
+    if not any(signature.batched(spec.name) for spec in signature.inputs):
+        yield None, inputs
+        return
+    for size in batch_sizes(bench.request.profile):
+        yield size, sized(bench, inputs, size)

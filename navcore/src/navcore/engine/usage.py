@@ -1,0 +1,118 @@
+"""What a candidate costs beside time: memory, and CPU time while it is timed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+__all__ = ["Meter", "Usage"]
+
+_RESET_PEAK = "5"  # see proc(5), clear_refs
+
+
+@attrs.frozen
+class Usage:
+    """What one candidate took from its process.
+
+    Attributes:
+        memory_bytes: Peak of what was added to the resident memory; None where the system does not tell (Linux does).
+        device_memory_bytes: Likewise on the GPU; None without one.
+        cpu_use: CPU seconds per second while it was timed; None if it was not.
+        cpus: Number of CPUs that the process may use.
+    """
+
+    memory_bytes: int | None = None
+    device_memory_bytes: int | None = None
+    cpu_use: float | None = None
+    cpus: int | None = None
+
+
+@attrs.define
+class Meter:
+    """Watches one candidate in the process that it runs in.
+
+    Only what happens between `start()` and `stop()` counts as its memory, so it is stopped before another one is
+    opened in the same process.
+    """
+
+    memory_bytes: int | None = None
+    device_memory_bytes: int | None = None
+    _before: int | None = None
+    _device_before: int | None = None
+    _cpu_s: float = 0.0
+    _wall_s: float = 0.0
+
+    def start(self) -> None:
+        """Begin to watch memory."""
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
+        self._before = _status_bytes("VmRSS")
+        self._device_before = _device_bytes()
+
+    def stop(self) -> None:
+        """Note the peak since the start; a second call changes nothing."""
+        peak, before = _status_bytes("VmHWM"), self._before
+        if before is not None and peak is not None:
+            self.memory_bytes = max(peak - before, 0)
+        device, self._device_before = _device_bytes(), self._device_before
+        if device is not None and self._device_before is not None:
+            self.device_memory_bytes = max(device - self._device_before, 0)
+        self._before = self._device_before = None
+
+    @contextlib.contextmanager
+    def timed(self) -> Any:
+        """Count the CPU time of a block."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        yield
+        self._cpu_s += time.process_time() - cpu
+        self._wall_s += time.perf_counter() - wall
+
+    def usage(self) -> Usage:
+        """Return what was found."""
+        return Usage(
+            memory_bytes=self.memory_bytes,
+            device_memory_bytes=self.device_memory_bytes,
+            cpu_use=self._cpu_s / self._wall_s if self._wall_s else None,
+            cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        )
+
+
+def _status_bytes(name: str) -> int | None:
+    """Return a figure of /proc/self/status, which gives kB; None where there is none."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith(f"{name}:"))
+    except (OSError, StopIteration):
+        return None
+    return int(line.split()[1]) * 1024
+
+
+def _device_bytes() -> int | None:
+    """Return the GPU memory that this process holds; None without nvidia-ml-py, a driver or a GPU.
+
+    Frameworks keep freed memory for themselves, so a candidate opened after a larger one may show less than it needs.
+    """
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        total = 0
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
+                total += (process.usedGpuMemory or 0) if process.pid == os.getpid() else 0
+        return total
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
