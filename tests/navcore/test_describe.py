@@ -42,7 +42,7 @@ def test_the_batch_is_found_by_running_another_batch_size() -> None:
     source = described(lambda x: (x * 2, x.sum(axis=0)), ones(1, 3))
 
     assert ["input__0: float32[batch, 3]", "output__0: float32[batch, 3]", "output__1: float32[3]"] == shapes(source)
-    assert [1, 2] == [sample.batch_size for sample in source.samples]
+    assert [(1, True), (2, False), (7, False)] == [(sample.batch_size, sample.given) for sample in source.samples]
 
 
 def test_other_dimensions_that_vary_are_named_and_followed() -> None:
@@ -237,7 +237,7 @@ def test_sample_count_bounds_what_is_read() -> None:
     source = describe(lambda x: x, endless(), load_plugins(installed=False), Request(sample_count=4))
 
     assert 4 == len(read)
-    assert 5 == len(source.samples)
+    assert 4 == sum(sample.given for sample in source.samples)
 
 
 def test_a_file_that_declares_its_inputs_needs_no_dataloader(tmp_path: Path) -> None:

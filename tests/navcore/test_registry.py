@@ -62,8 +62,8 @@ def test_an_unknown_strategy_is_answered_with_the_nearest(registry: Registry) ->
         registry.strategy("min-latancy")
 
     assert str(caught.value) == (
-        "no strategy named 'min-latancy'; known: max-throughput, max-throughput-and-min-latency, min-latency, min-memory, "
-        "weighted\n"
+        "no strategy named 'min-latancy'; known: max-throughput, max-throughput-and-min-latency, "
+        "min-latency, min-memory, weighted\n"
         "  fix: did you mean 'min-latency'? "
         "Otherwise run `nav plugins` to see what is installed and what failed to load"
     )

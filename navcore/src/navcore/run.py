@@ -282,7 +282,7 @@ def _status(source: Source, request: Request, results: _Results, duration_s: flo
         trials=trials,
         omissions=plan.omissions,
         choices=(choice,) if choice else (),
-        notices=source.notices,
+        notices=(*source.notices, *results.journal.warnings),
         duration_s=duration_s,
         noise_floors=tuple(results.journal.noise_floors),
     )

@@ -5,20 +5,22 @@ from __future__ import annotations
 import io
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
-import numpy as np
 
 from navcore.contracts import Infer, Model, VerifyFunction
 from navcore.domain import Agreement, Failure, Request, Status, TrialResult
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.compare import compare
-from navcore.engine.describe import Source
-from navcore.engine.failures import failure_from
+from navcore.engine.describe import Sample, Source
+from navcore.engine.failures import FATAL, StepFailed, failure_from
 from navcore.engine.fleet import Fleet
 from navcore.engine.plan import Trial
+from navcore.engine.verify import verified
+from navcore.errors import first_line
 from navcore.store.workspace import Workspace
 
 __all__ = ["Bench", "blank", "check", "close", "reopen"]
@@ -71,6 +73,8 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             result = attrs.evolve(result, load_s=candidate.load_s)
             result = _compare(result, candidate.infer, bench)
             result = _with_usage(result, candidate)
+            if result.status is Status.OK:
+                result = verified(result, candidate.infer, bench.source, bench.verify, file)
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
             result = attrs.evolve(result, failure=failure_from(error, file, bench.workspace.relative(log)))
         if result.failure is None:
@@ -116,17 +120,41 @@ def _compare(result: TrialResult, infer: Infer, bench: Bench) -> TrialResult:
     start = time.perf_counter()
     infer(samples[0].inputs)
     first_call_s = time.perf_counter() - start
+    compared, notes = _those_it_takes(samples, infer)
     agreement = compare(
-        [sample.outputs for sample in samples],
-        (infer(sample.inputs) for sample in samples),
+        [sample.outputs for sample in compared],
+        (infer(sample.inputs) for sample in compared),
         bench.request.tolerance,
         precision=bench.request.precision,
-        batch_sizes=[sample.batch_size for sample in samples],
+        batch_sizes=[sample.batch_size for sample in compared],
     )
-    result = attrs.evolve(result, agreement=agreement, first_call_s=first_call_s)
+    result = attrs.evolve(result, agreement=agreement, first_call_s=first_call_s, notes=notes)
     if not agreement.within:
         return attrs.evolve(result, failure=_disagrees(agreement))
-    return _verified(attrs.evolve(result, status=Status.OK), infer, bench)
+    return attrs.evolve(result, status=Status.OK)
+
+
+def _those_it_takes(samples: Sequence[Sample], infer: Infer) -> tuple[list[Sample], tuple[str, ...]]:
+    """Return the samples to compare: all but a batch of one that was made up and that the candidate refuses.
+
+    Compilers may take sizes of 0 and 1 for constants, so such a candidate is good for every other size; to be wrong
+    there is no refusal.
+    """
+    alone = [sample for sample in samples if sample.batch_size == 1 and not sample.given]
+    for sample in alone:
+        try:
+            infer(sample.inputs)
+        except StepFailed as error:
+            if error.failure.kind in FATAL:
+                raise
+            return _without(samples, sample, error.failure.reason)
+        except Exception as error:  # a stranger's runtime may raise anything
+            return _without(samples, sample, f"{type(error).__name__}: {first_line(error)}")
+    return list(samples), ()
+
+
+def _without(samples: Sequence[Sample], refused: Sample, reason: str) -> tuple[list[Sample], tuple[str, ...]]:
+    return [sample for sample in samples if sample is not refused], (f"batch size 1 failed: {reason}",)
 
 
 def _disagrees(agreement: Agreement) -> Failure:
@@ -135,19 +163,3 @@ def _disagrees(agreement: Agreement) -> Failure:
         agreement.disagreement,
         "pass tolerance=navcore.Tolerance(atol=..., rtol=...) if your task can bear this difference",
     )
-
-
-def _verified(result: TrialResult, infer: Infer, bench: Bench) -> TrialResult:
-    """Ask the user's verify_func; a trial that it rejects, or in which it fails, is never selected."""
-    if bench.verify is None:
-        return result
-    samples = bench.source.samples
-    try:
-        answer = bench.verify((infer(sample.inputs) for sample in samples), (sample.outputs for sample in samples))
-    except Exception as error:  # the user's function may raise anything
-        reason = f"verify_func raised {type(error).__name__}: {error}"
-        return attrs.evolve(result, status=Status.FAILED, verified=False, failure=Failure("verify", reason))
-    if isinstance(answer, bool | np.bool_) and answer:
-        return attrs.evolve(result, verified=True)
-    failure = Failure("verify", f"verify_func returned {answer!r}", "it returns True for outputs that are good enough")
-    return attrs.evolve(result, status=Status.FAILED, verified=False, failure=failure)

@@ -126,6 +126,7 @@ def _worse(left: OutputAgreement, right: OutputAgreement) -> OutputAgreement:
         snr_db=min(left.snr_db, right.snr_db),
         equal_rate=min(left.equal_rate, right.equal_rate),
         within=left.within and right.within,
+        top1=right.top1 if left.top1 is None else left.top1 if right.top1 is None else min(left.top1, right.top1),
     )
 
 
@@ -224,6 +225,7 @@ def _compare_numbers(name: str, expected: Array, got: Array, limit: Tolerance) -
         snr_db=-math.inf if wrong_special.any() else _snr_db(left, error),
         equal_rate=float(((expected == got) | same_special).mean()) if expected.size else 1.0,
         within=not (wrong_special.any() or outside.any()),
+        top1=_top1(expected, got),
     )
     if wrong_special.any():
         place = _place(wrong_special)
@@ -237,6 +239,16 @@ def _compare_numbers(name: str, expected: Array, got: Array, limit: Tolerance) -
         f"{outside.mean():.2%} of the elements are outside atol={limit.atol:.3g}, rtol={limit.rtol:.3g}; worst at "
         f"{place}: got {got[place]:.6g}, expected {expected[place]:.6g} (cosine {figures.cosine:.4f})"
     )
+
+
+def _top1(expected: Array, got: Array) -> float | None:
+    """Return the share of rows with the largest element at the same place; None where rows do not rank anything."""
+    if expected.dtype.kind == "c" or expected.ndim < 2 or expected.shape[-1] < 2 or not expected.size:
+        return None
+    wanted = np.argmax(expected, axis=-1)
+    reached = np.take_along_axis(got, wanted[..., None], axis=-1)[..., 0]
+    # By value, so that a row with two equal largest elements agrees whichever comes first.
+    return float(np.mean((reached == got.max(axis=-1)) | np.isnan(expected).any(axis=-1)))
 
 
 def _place(wrong: Array) -> tuple[int, ...]:

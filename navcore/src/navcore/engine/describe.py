@@ -14,10 +14,12 @@ import numpy as np
 from navcore.contracts import Array, Description, Infer, Model, Runner, Tensors
 from navcore.domain import Failure, Request, Signature
 from navcore.engine.candidate import Candidate, LocalCandidate
-from navcore.engine.failures import StepFailed
+from navcore.engine.failures import FATAL, StepFailed
+from navcore.engine.further_sizes import further_sizes
 from navcore.engine.generate import generate
 from navcore.engine.probe import Probe, differing_outputs, probe
 from navcore.engine.recognise import kind_of
+from navcore.engine.rest import Rest, rest_of
 from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
 from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
 from navcore.formats import Format
@@ -25,17 +27,21 @@ from navcore.registry import Plugin
 
 __all__ = ["Sample", "Source", "describe"]
 
-_FATAL = ("crash", "timeout", "out-of-memory")
 _GENERATED = (2, 3)
 
 
 @attrs.frozen(eq=False)
 class Sample:
-    """Inputs with the outputs that the source gives for them, and their batch size if there is a batch axis."""
+    """Inputs with the outputs that the source gives for them, and their batch size if there is a batch axis.
+
+    Attributes:
+        given: Whether it is one of the user's own samples, and not made from one.
+    """
 
     inputs: Tensors
     outputs: Tensors
     batch_size: int | None
+    given: bool = True
 
 
 @attrs.frozen(eq=False)
@@ -44,15 +50,17 @@ class Source:
 
     Attributes:
         model: With signature and examples.
-        samples: The user's samples, then one more batch size where there is a batch axis.
+        samples: The user's samples, then what was made of them at other sizes.
         title: What it is, for people.
         notices: What the user should know.
+        rest: What the dataloader holds beyond the samples; None where that is nothing, or can be read once only.
     """
 
     model: Model
     samples: tuple[Sample, ...]
     title: str
     notices: tuple[str, ...]
+    rest: Rest | None = None
 
 
 Opener = Callable[[Runner, Model], Candidate]
@@ -84,7 +92,17 @@ def describe(
     descriptions, notices = _descriptions(model, dataloader, source_format, plugin, request)
     with contextlib.ExitStack() as stack:
         first = _with_reference(model, source_format, descriptions[0], opener, stack)
-        return _source(model, source_format, first, descriptions, notices, request)
+        source = _source(model, source_format, first, descriptions, notices, request)
+
+    @contextlib.contextmanager
+    def reference() -> Iterator[Infer]:
+        with contextlib.ExitStack() as stack:
+            yield _with_reference(model, source_format, descriptions[0], opener, stack).infer
+
+    def described(sample: Any) -> Tensors:
+        return _describe(plugin, model, sample, request).inputs
+
+    return attrs.evolve(source, rest=rest_of(dataloader, request.sample_count, described, reference))
 
 
 def _with_reference(
@@ -128,7 +146,10 @@ def _source(
     signature = first.signature or infer_signature(runs, batched=probed.run is not None)
     if probed.run is None:
         signature = attrs.evolve(signature, batch=None)
-    samples = tuple(Sample(run.inputs, run.outputs, batch_size(signature, run.inputs)) for run in runs)
+    given = len(descriptions)
+    known = [_sample(run, signature, place < given) for place, run in enumerate(runs)]
+    more = further_sizes(first.infer, runs, signature, request.profile)
+    samples = (*known, *(_sample(run, signature, False) for run in more))
     live = source_format.live
     return Source(
         model=Model(
@@ -137,7 +158,7 @@ def _source(
             object=model if live else None,
             path=None if live else Path(model).absolute(),
             call=first.call,
-            examples=_examples(samples, signature),
+            examples=_examples(known, signature),
         ),
         samples=samples,
         title=_title(model, source_format),
@@ -145,6 +166,10 @@ def _source(
             text for text in (*notices, *first.notices, probed.notice, _instability(first.infer, runs[0])) if text
         ),
     )
+
+
+def _sample(run: Run, signature: Signature, given: bool) -> Sample:
+    return Sample(run.inputs, run.outputs, batch_size(signature, run.inputs), given)
 
 
 def _check_outputs(runs: Sequence[Run]) -> None:
@@ -272,7 +297,7 @@ def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
     try:
         return Run(inputs, infer(inputs))
     except StepFailed as error:
-        if error.failure.kind in _FATAL:
+        if error.failure.kind in FATAL:
             raise
         raise _refused(inputs, index, error.failure.reason) from error
     except DataloaderError as error:

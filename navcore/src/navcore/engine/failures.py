@@ -14,10 +14,13 @@ from navcore.engine.failures_of_machine import MISSING, SPACE
 from navcore.engine.failures_of_model import FILES, FORWARD, OPERATORS, PLACES
 from navcore.errors import NavError, first_line
 
-__all__ = ["RULES", "StepFailed", "failure_from", "recognised"]
+__all__ = ["FATAL", "RULES", "StepFailed", "failure_from", "recognised"]
 
 RULES = (*SPACE, *MISSING, *OPERATORS, *FORWARD, *FILES, *PLACES)
 """In the order in which they are asked; the first that reads a message decides."""
+
+FATAL = ("crash", "timeout", "out-of-memory")
+"""Kinds that take the worker with them."""
 
 _LONGEST_MESSAGE = 20_000
 _MOST_CAUSES = 20

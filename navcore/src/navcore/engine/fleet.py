@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tempfile
 import threading
@@ -119,6 +120,10 @@ class Fleet:
             self.started.append(name)
             worker.start()
         return worker
+
+    def processes(self) -> tuple[int, ...]:
+        """Return the process ids of this process and of all that the workers have."""
+        return os.getpid(), *(pid for worker in self._workers.values() for pid in worker.processes())
 
     def adopt(self, tool: Tool, like: Tool) -> None:
         """Let a variant of a tool run where the tool does."""

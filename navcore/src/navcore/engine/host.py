@@ -62,6 +62,12 @@ class Worker:
         """Whether the process is there and can be asked."""
         return self._process is not None and self._process.poll() is None and self._requests is not None
 
+    def processes(self) -> tuple[int, ...]:
+        """Return the ids of the process and of all that it has started."""
+        if self._process is None:
+            return ()
+        return tuple(process.pid for process in _family(self._process.pid))
+
     def start(self) -> None:
         """Start the process, and wait until it answers."""
         self.spawn()
@@ -262,13 +268,19 @@ def _resident(pid: int) -> int:
     """Resident bytes of a process and all its descendants."""
     import psutil
 
-    try:
-        leader = psutil.Process(pid)
-        family = [leader, *leader.children(recursive=True)]
-    except psutil.Error:
-        return 0
     total = 0
-    for process in family:
+    for process in _family(pid):
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total
+
+
+def _family(pid: int) -> list[Any]:
+    """Return a process and all its descendants, as psutil's."""
+    import psutil
+
+    try:
+        leader = psutil.Process(pid)
+        return [leader, *leader.children(recursive=True)]
+    except psutil.Error:
+        return []

@@ -12,7 +12,7 @@ import numpy as np
 from navcore.contracts import Tensors
 from navcore.domain import Measurement, NoiseFloor, OptimizationProfile
 from navcore.engine.race import Pace, Standing, standing
-from navcore.engine.statistics import interval, noise, ratio
+from navcore.engine.statistics import SMALLEST, interval, noise, ratio
 from navcore.engine.sweep import Sweep
 from navcore.engine.timing import Block, Clock, Timer
 
@@ -21,7 +21,7 @@ __all__ = ["Rounds", "measure_round_robin"]
 _WARM_UP_CALLS = 10
 _WARM_UP_NS = 1_000_000_000
 _SETTLED = 0.1
-_NO_LEAD_MS = 100.0
+_NO_LEAD_MS = 50.0
 
 
 @attrs.frozen
@@ -52,7 +52,7 @@ def measure_round_robin(
     """Measure every sweep that has not ended at one batch size.
 
     Each round runs one block of every candidate, in random order, and a second block of the quickest: the A/A pair. In
-    a quick measurement, a candidate that cannot be the fastest any more runs no further rounds; the baseline runs all.
+    a quick measurement, a candidate that cannot be the fastest any more runs no further rounds; the baseline runs six.
 
     Args:
         sweeps: Measurements are added to them; one that raises is ended, and the others go on.
@@ -99,8 +99,10 @@ def _is_over(timings: Sequence[_Timing], placed: Standing, pace: Pace) -> bool:
 
 
 def _drop(timings: Sequence[_Timing], placed: Standing, baseline: str | None) -> None:
+    """End the rounds of those that are beaten; the baseline runs enough of them for an interval."""
     for timing in timings:
-        timing.dropped = timing.dropped or (timing.sweep.name in placed.beaten and timing.sweep.name != baseline)
+        enough = timing.sweep.name != baseline or len(timing.blocks_ms) >= SMALLEST
+        timing.dropped = timing.dropped or (timing.sweep.name in placed.beaten and enough)
 
 
 def _settle_places(

@@ -10,11 +10,12 @@ import attrs
 import numpy as np
 
 from navcore.contracts import Tensors
-from navcore.domain import BatchMeasured, Event, StepStarted
+from navcore.domain import BatchMeasured, Event, Notice, StepStarted
 from navcore.engine.budget import Budget
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.check import Bench
+from navcore.engine.machine import MachineWatch, cpu_limit
 from navcore.engine.measure import measure_round_robin
 from navcore.engine.shapes import resized
 from navcore.engine.sweep import Sweep, batch_sizes
@@ -41,6 +42,7 @@ def measure_all(
         bench, journal, budget, emit: As for `run_trials`.
         timed_inputs: The sample that is timed, at any batch size; None: the first one of the source.
     """
+    watch = MachineWatch.begin(bench.fleet.processes())
     random = np.random.default_rng(bench.request.seed)
     log = bench.workspace.log("measure")
     inputs = timed_inputs or bench.source.samples[0].inputs
@@ -68,6 +70,10 @@ def measure_all(
         journal.ended = [sweep.name for sweep in sweeps if sweep.ended]
         journal.write()
         emit(BatchMeasured(size, alive, rounds.count))
+    for warning in (*watch.warnings(), cpu_limit()):
+        if warning and warning not in journal.warnings:
+            journal.warnings.append(warning)
+            emit(Notice(warning))
 
 
 def _note(sweep: Sweep, candidate: Candidate, journal: Journal) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -10,7 +12,7 @@ from navcore.report import figures
 from navcore.report.results import results_table
 from navcore.report.troubles import Trouble, by_kind, left_out, paragraphs
 
-__all__ = ["choices", "legend", "summary", "title", "troubles"]
+__all__ = ["choices", "legend", "noise", "summary", "title", "troubles"]
 
 
 def summary(status: PackageStatus, width: int, workspace: str = "") -> RenderableType:
@@ -27,6 +29,7 @@ def summary(status: PackageStatus, width: int, workspace: str = "") -> Renderabl
         results_table(status, width),
         Text(),
         Text(legend(status), style="dim"),
+        *(Text(sentence, style="dim") for sentence in noise(status)),
         *paragraphs(troubles(status), workspace),
         *(part for notice in status.notices for part in (Text(), Text(f"Notice: {notice}"))),
         Text(),
@@ -51,6 +54,20 @@ def legend(status: PackageStatus) -> str:
         "is best. Speed: at the batch size of p50 ms, with its 95 % interval; a tie contains 1. "
         f"~: noisier than {noise}."
     )
+
+
+def noise(status: PackageStatus) -> tuple[str, ...]:
+    """Return one sentence about the A/A pairs, where there are any."""
+    if not status.noise_floors:
+        return ()
+    worst = max(status.noise_floors, key=lambda floor: abs(math.log(floor.ratio.value)))
+    low, high = (f"{part:.3f}" for part in (worst.ratio.low, worst.ratio.high))
+    where = f" at batch size {worst.batch_size}" if worst.batch_size is not None else ""
+    sentence = (
+        f"Noise floor: {worst.subject}{where}, measured as if it were two, was {worst.ratio.value:.3f} times as fast "
+        f"as itself [{low}, {high}]"
+    )
+    return (sentence + ("; at other batch sizes it was closer." if len(status.noise_floors) > 1 else "."),)
 
 
 def troubles(status: PackageStatus) -> tuple[Trouble, ...]:

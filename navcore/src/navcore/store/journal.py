@@ -51,6 +51,7 @@ class Journal:
         done: Whether the measuring is over.
         ended: Subjects that take part in it no more.
         noise_floors: What the A/A pairs gave so far.
+        warnings: What disturbed the measurements.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class Journal:
     done: bool = False
     ended: list[str] = attrs.field(factory=list)
     noise_floors: list[NoiseFloor] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
 
     @staticmethod
     def begin(folder: Path, identity: str) -> Journal:
@@ -85,6 +87,7 @@ class Journal:
                 data["done"],
                 data["ended"],
                 [record_from(floor, NoiseFloor) for floor in data["noise_floors"]],
+                data["warnings"],
             )
         except (OSError, ValueError, KeyError, TypeError):  # none there, or of another version: begin again
             return None
@@ -125,6 +128,7 @@ class Journal:
             "done": self.done,
             "ended": self.ended,
             "noise_floors": [record_data(floor) for floor in self.noise_floors],
+            "warnings": self.warnings,
         }
         temporary = self.path.with_suffix(".new")
         temporary.write_text(json.dumps(data), encoding="utf-8")

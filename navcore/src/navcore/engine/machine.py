@@ -1,0 +1,126 @@
+"""Is the machine fit to be measured on? What disturbed a measurement, said in sentences."""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+__all__ = ["MachineWatch", "cpu_limit"]
+
+_FOREIGN = 0.1
+_STOLEN = 0.02
+_LEAST_S = 0.5
+
+
+@attrs.define
+class MachineWatch:
+    """Watches the machine while candidates are measured.
+
+    Attributes:
+        family: Process ids of the run's own processes, whose load does not count as foreign.
+    """
+
+    family: tuple[int, ...] = ()
+    _start_s: float = 0.0
+    _busy_s: float = 0.0
+    _stolen_s: float = 0.0
+    _own_s: float = 0.0
+    _throttles: int = 0
+
+    @staticmethod
+    def begin(family: Iterable[int]) -> MachineWatch:
+        """Return a watch that starts now."""
+        watch = MachineWatch(tuple(family))
+        watch._start_s = time.monotonic()
+        watch._busy_s, watch._stolen_s = _cpu_seconds()
+        watch._own_s = _own_seconds(watch.family)
+        watch._throttles = _throttles()
+        return watch
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what disturbed the measurements since the beginning."""
+        took_s = time.monotonic() - self._start_s
+        if took_s < _LEAST_S:
+            return ()
+        busy_s, stolen_s = _cpu_seconds()
+        foreign = (busy_s - self._busy_s - (_own_seconds(self.family) - self._own_s)) / took_s
+        stolen = (stolen_s - self._stolen_s) / took_s
+        found = []
+        if foreign > _FOREIGN:
+            found.append(
+                f"other processes kept {foreign:.1f} CPUs busy while candidates were measured; measure on an idle "
+                "machine for narrower intervals"
+            )
+        if stolen > _STOLEN:
+            found.append(
+                f"the host took {stolen:.1%} of a CPU away from this virtual machine while candidates were measured"
+            )
+        if _throttles() > self._throttles:
+            found.append("the processor was throttled because of its temperature while candidates were measured")
+        return tuple(found)
+
+
+def cpu_limit() -> str:
+    """Return what is wrong where a control group allows fewer CPUs than threads will be started; else nothing."""
+    allowed = _cgroup_cpus()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if allowed is None or allowed >= usable:
+        return ""
+    return (
+        f"the control group of this process may use {allowed:g} CPUs, but it sees {usable}, and runtimes start as many "
+        f"threads: pin it with taskset, or set OMP_NUM_THREADS={max(1, int(allowed))}"
+    )
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    """Return the CPU seconds that were used on the whole machine, and those that a host took away."""
+    import psutil
+
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    stolen: float = getattr(times, "steal", 0.0)
+    # Time of guests is part of user time, so it is not added again.
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return sum(times) - idle - stolen - guests, stolen
+
+
+def _own_seconds(family: Iterable[int]) -> float:
+    import psutil
+
+    total = 0.0
+    for pid in family:
+        try:
+            used = psutil.Process(pid).cpu_times()
+        except psutil.Error:
+            continue
+        total += used.user + used.system
+    return total
+
+
+def _throttles() -> int:
+    total = 0
+    for path in glob.glob("/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count"):
+        try:
+            total += int(Path(path).read_text())
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def _cgroup_cpus(root: str = "/sys/fs/cgroup") -> float | None:
+    """Return how many CPUs the control group allows, by version 2 or 1 of its files; None for no limit."""
+    try:
+        quota, _, period = Path(root, "cpu.max").read_text().partition(" ")
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    try:
+        limit = int(Path(root, "cpu/cpu.cfs_quota_us").read_text())
+        return None if limit < 0 else limit / int(Path(root, "cpu/cpu.cfs_period_us").read_text())
+    except (OSError, ValueError, ZeroDivisionError):
+        return None

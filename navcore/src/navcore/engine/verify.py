@@ -1,0 +1,63 @@
+"""verified(): the user's own check of a candidate, over the whole dataloader."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import TextIO
+
+import attrs
+
+from navcore.contracts import Infer, Tensors, VerifyFunction
+from navcore.domain import Failure, Status, TrialResult
+from navcore.engine.describe import Source
+from navcore.engine.failures import FATAL, StepFailed
+
+__all__ = ["verified"]
+
+
+def verified(
+    result: TrialResult, infer: Infer, source: Source, verify: VerifyFunction | None, log: TextIO
+) -> TrialResult:
+    """Return the result with what verify_func says; a trial that it rejects, or in which it fails, is never selected.
+
+    Args:
+        result: Of a trial that agrees.
+        infer: The candidate.
+        source: Its samples are given first, then the rest of the dataloader. Samples that were made up are not.
+        verify: The user's; None: nothing is asked.
+        log: For the traceback of an exception in it.
+    """
+    if verify is None:
+        return result
+    try:
+        answer: object = verify(_got(infer, source), _expected(source))
+        accepted = bool(answer)
+    except StepFailed as error:  # the candidate, not the user's function
+        if error.failure.kind in FATAL:
+            raise
+        return _rejected(result, Failure("verify", f"while verify_func read its outputs: {error.failure.reason}"))
+    except Exception as error:  # the user's function may raise anything
+        log.write("".join(traceback.format_exception(error)))
+        reason = f"verify_func raised {type(error).__name__}: {error}"
+        return _rejected(result, Failure("verify", reason, "see the traceback in the log: it is your function"))
+    if accepted:
+        return attrs.evolve(result, verified=True)
+    fix = "it returns True for outputs that are good enough"
+    return _rejected(result, Failure("verify", f"verify_func returned {answer!r}", fix))
+
+
+def _rejected(result: TrialResult, failure: Failure) -> TrialResult:
+    return attrs.evolve(result, status=Status.FAILED, verified=False, failure=failure)
+
+
+def _got(infer: Infer, source: Source) -> Iterator[Tensors]:
+    yield from (infer(sample.inputs) for sample in source.samples if sample.given)
+    if source.rest is not None:
+        yield from (infer(inputs) for inputs in source.rest.inputs())
+
+
+def _expected(source: Source) -> Iterator[Tensors]:
+    yield from (sample.outputs for sample in source.samples if sample.given)
+    if source.rest is not None:
+        yield from source.rest.outputs()
