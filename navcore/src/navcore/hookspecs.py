@@ -65,10 +65,11 @@ def nav_fingerprint(model: Any) -> str | None:
 
 
 @hookspec
-def nav_hand_over(model: Model, folder: Path) -> str | None:
+def nav_hand_over(model: Model, folder: Path, asked: bool) -> str | None:
     """Write what another process needs to have the live model too, and return who reads it, or None if it cannot be.
 
-    Called on the plugin that recognised the model, where the user wants exports to be isolated. The answer is
+    Called on the plugin that recognised the model, so that its exports run in a worker. `asked` is True where the user
+    wants that, whatever it costs; otherwise write only what is cheap to write and read. The answer is
     `module:function`; that function takes the folder and returns the live object and its `call`. The folder is
     private to the run, read by its own worker alone, and removed with it.
     """

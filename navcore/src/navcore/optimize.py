@@ -46,7 +46,7 @@ def optimize(
     source_format: Format | None = None,
     quiet: bool = False,
     isolate: bool = True,
-    isolate_exports: bool = False,
+    isolate_exports: bool | None = None,
     timeout_s: float = 1800.0,
     tool_timeouts_s: Mapping[str, float] | None = None,
     memory_limit_bytes: int | None = None,
@@ -84,7 +84,8 @@ def optimize(
         quiet: Whether to show nothing, neither progress nor summary.
         isolate: Whether artifacts on disk are converted and run in worker processes, so that a crash or a hang costs
             one route and not the run. False: everything runs in this process, for debugging.
-        isolate_exports: Whether exports run in a worker too, where the plugin can hand the live model over.
+        isolate_exports: Whether exports run in a worker too, where the plugin can hand the live model over. None: where
+            that is cheap.
         timeout_s: Longest wall time of one step in a worker.
         tool_timeouts_s: Other limits by the name of the exporter, converter or runner.
         memory_limit_bytes: Most resident memory of a worker and all that it starts; None: no limit.

@@ -182,11 +182,16 @@ def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
     return answer if isinstance(answer, str) and answer else None
 
 
-def _hand_over(name: str, caller: Any, model: Model, folder: Path) -> str | None:
+def _hand_over(name: str, caller: Any, model: Model, folder: Path, asked: bool) -> str | None:
     try:
-        answer = _first(caller(model=model, folder=folder))
+        answer = _first(caller(model=model, folder=folder, asked=asked))
     except Exception as error:  # a stranger's hook may raise anything, and the model's own code runs in it
-        _LOGGER.warning("plugin %r failed in nav_hand_over; exports run in this process: %s", name, first_line(error))
+        _LOGGER.log(
+            logging.WARNING if asked else logging.DEBUG,
+            "plugin %r failed in nav_hand_over; exports run in this process: %s",
+            name,
+            first_line(error),
+        )
         return None
     return answer if isinstance(answer, str) and answer else None
 

@@ -53,7 +53,7 @@ class Plugin:
     recognise: Callable[[Any], Format | None]
     describe: Callable[[Any, Any, Names], Description | None]
     fingerprint: Callable[[Any], str | None]
-    hand_over: Callable[[Model, Path], str | None]
+    hand_over: Callable[[Model, Path, bool], str | None]
     environment: Callable[[], Mapping[str, str]]
     notify: Callable[[Event], None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from navcore.engine.candidate import Candidate
 from navcore.engine.check import Bench, blank
 from navcore.engine.choose import choose
 from navcore.engine.describe import Source, describe
-from navcore.engine.fleet import Fleet
+from navcore.engine.fleet import Fleet, HandOver
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance, timed_inputs
@@ -50,7 +51,7 @@ from navcore.findings import DEFAULT_STRATEGIES, Package
 from navcore.formats import Format
 from navcore.options import configured, make_request
 from navcore.plugins import load_plugins
-from navcore.registry import Registry
+from navcore.registry import Plugin, Registry
 from navcore.store.cache import open_cache
 from navcore.store.journal import Journal, identity_of
 from navcore.store.workspace import Workspace, open_workspace
@@ -68,7 +69,8 @@ class Conduct:
         verify: The user's own check.
         quiet: Whether to show nothing.
         isolate: Whether tools that work on files run in workers.
-        isolate_exports: Whether exports run in a worker too, where the plugin can hand the model over.
+        isolate_exports: Whether exports run in a worker too, where the plugin can hand the model over; None: where that
+            is cheap.
         limits: Of a step in a worker.
         timeouts_s: Other timeouts by name of the tool.
         cache: Whether to use the artifact cache.
@@ -81,7 +83,7 @@ class Conduct:
     verify: VerifyFunction | None = None
     quiet: bool = False
     isolate: bool = True
-    isolate_exports: bool = False
+    isolate_exports: bool | None = None
     limits: Limits = attrs.field(factory=lambda: Limits(1800.0))
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
     cache: bool = True
@@ -110,7 +112,7 @@ def run(
     check_plan(plan)
     if conduct.verify is not None and not callable(conduct.verify):
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
-    hand_over = plugin.hand_over if conduct.isolate_exports and "nav_hand_over" in plugin.hooks else None
+    hand_over = _hand_over(plugin, conduct.isolate_exports)
     cache = open_cache() if conduct.cache else None
     fingerprint = plugin.fingerprint(model) if cache is not None else None
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
@@ -143,6 +145,16 @@ def run(
             space.write_status(status)
             emit(RunFinished(status))
         return Package(status, space.root, source.model, registry)
+
+
+def _hand_over(plugin: Plugin, isolate_exports: bool | None) -> HandOver | None:
+    if isolate_exports is False or "nav_hand_over" not in plugin.hooks:
+        return None
+    return functools.partial(_handed_over, plugin, bool(isolate_exports))
+
+
+def _handed_over(plugin: Plugin, asked: bool, model: Model, folder: Path) -> str | None:
+    return plugin.hand_over(model, folder, asked)
 
 
 def _with_baseline_notice(plan: Plan, source: Source) -> Source:

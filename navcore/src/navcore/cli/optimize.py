@@ -44,6 +44,13 @@ def optimize(
         int | None,
         typer.Option(min=1, metavar="N", help="Largest batch size. Default: until throughput stops growing."),
     ] = None,
+    concurrency: Annotated[
+        list[int] | None,
+        typer.Option(min=1, metavar="N", help="Measure the best with N calls at once, too. Repeat for more."),
+    ] = None,
+    measure: Annotated[
+        str, typer.Option(metavar="HOW", help="quick: who cannot win stops early; thorough: nobody does.")
+    ] = "quick",
     batching: Annotated[
         bool, typer.Option("--batching/--no-batching", help="Whether the first axis of the inputs is a batch.")
     ] = True,
@@ -143,7 +150,10 @@ def optimize(
                 target_device=device,
                 runners=runner,
                 max_hops=max_hops,
-                optimization_profile=OptimizationProfile(max_batch_size=max_batch_size),
+                optimization_profile=OptimizationProfile(
+                    max_batch_size=max_batch_size, concurrency=tuple(concurrency) if concurrency else None
+                ),
+                measure=measure,
                 workspace=workspace,
                 debug=debug,
                 seed=seed,

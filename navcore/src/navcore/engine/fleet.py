@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from navcore.engine.failures import StepFailed
 from navcore.engine.host import Limits, Worker
 from navcore.engine.portable import example_arrays, model_data, signature_from
 from navcore.engine.reference import NotPortableError, reference_of
+
+_LOGGER = logging.getLogger(__name__)
 
 HandOver = Callable[[Model, Path], str | None]
 """Writes a live model into a folder and returns `module:function`, which reads it there."""
@@ -85,7 +88,7 @@ class Fleet:
             "do": "write",
             "tool": reference,
             "model": model_data(model),
-            "live": self._live(model),
+            "live": self._live(edge, model),
             "out": str(out),
             "log": str(log),
         }
@@ -142,19 +145,30 @@ class Fleet:
             self._handed[0].cleanup()
             self._handed = None
 
-    def _live(self, model: Model) -> dict[str, str] | None:
+    def _arrives(self, edge: Tool, folder: str, loader: str) -> bool:
+        """Whether a worker can read what was handed over; where it cannot, exports run in this process."""
+        message = {"do": "receive", "live": {"folder": folder, "loader": loader}}
+        try:
+            self.worker(edge).ask(message, None, self.limits, "reading the model that was handed over")
+        except StepFailed as error:
+            _LOGGER.debug("a worker cannot read the model, so exports run in this process: %s", error)
+            return False
+        return True
+
+    def _live(self, edge: Tool, model: Model) -> dict[str, str] | None:
         """Where a worker finds the live model and who reads it; handed over once for all exports."""
         if not model.format.live or self.hand_over is None:
             return None
         if self._handed is None:
             folder = tempfile.TemporaryDirectory(prefix="navcore-")
-            self._handed = folder, self.hand_over(model, Path(folder.name)) or ""
+            loader = self.hand_over(model, Path(folder.name)) or ""
+            self._handed = folder, loader if loader and self._arrives(edge, folder.name, loader) else ""
         folder, loader = self._handed
         return {"folder": folder.name, "loader": loader} if loader else None
 
     def _reference(self, tool: Tool, model: Model) -> dict[str, Any] | None:
         """How the tool travels, or None where it has to work here: on live objects, or if it cannot travel."""
-        if not self.isolate or (model.format.live and self._live(model) is None):
+        if not self.isolate or (model.format.live and self._live(tool, model) is None):
             return None
         try:
             return reference_of(tool)

@@ -134,6 +134,12 @@ class _Desk:
                 importlib.import_module(module)
         return {}, {}
 
+    def _receive(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
+        from navcore.engine.reference import load
+
+        load(message["live"]["loader"])(Path(message["live"]["folder"]))
+        return {}, {}
+
     def _write(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         from navcore.domain import Signature
         from navcore.engine.portable import model_from, signature_data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,9 +90,30 @@ def open_session(path: Path, provider: str, threads: int | None = None) -> Any:
 
 def session_infer(session: Any, signature: Signature) -> Infer:
     """Return the session as a callable on named arrays; ONNX Runtime makes new arrays for each call."""
-    names = list(signature.output_names)
+    return _SessionInfer(session, list(signature.output_names))
 
-    def infer(feeds: Tensors) -> Tensors:
-        return dict(zip(names, session.run(names, dict(feeds)), strict=True))
 
-    return infer
+class _SessionInfer:
+    """A session as an Infer."""
+
+    def __init__(self, session: Any, names: list[str]) -> None:
+        self._session, self._run, self._names = session, session.run, names
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        return dict(zip(self._names, self._run(self._names, feeds), strict=True))
+
+    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
+        """Return a step on these arrays, which ONNX Runtime reads where they are; each call makes new outputs."""
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        for name in self._names:
+            binding.bind_output(name)
+        run, outputs, names = self._session.run_with_iobinding, binding.get_outputs, self._names
+        binding.held = dict(feeds)  # ONNX Runtime only has their addresses
+
+        def step() -> Tensors:
+            run(binding)
+            return {name: value.numpy() for name, value in zip(names, outputs(), strict=True)}
+
+        return step

@@ -11,10 +11,13 @@ from navcore.contracts import Model
 __all__ = ["hand_over", "take_over"]
 
 _FILE = "module.pt"
+_LIGHT_BYTES = 256 * 1024**2
 
 
-def hand_over(model: Model, folder: Path) -> str | None:
+def hand_over(model: Model, folder: Path, asked: bool) -> str | None:
     """Write the module and its call, and return who reads them; None for what another process cannot import.
+
+    Unless it is asked for, a module on a GPU, or one with more than 256 MiB of parameters and buffers, stays here.
 
     By torch.save, which pickles: the file is written by the user's process, read by the worker that this process has
     started, and gone with the run. It never comes from elsewhere.
@@ -24,9 +27,17 @@ def hand_over(model: Model, folder: Path) -> str | None:
     parts = {type(part).__module__ for part in model.object.modules()}
     if "__main__" in parts:
         return None
+    if not asked and not _is_light(model.object):
+        return None
     with evaluating(model.object):
         torch.save({"module": model.object, "call": model.call}, folder / _FILE)
     return f"{__name__}:take_over"
+
+
+def _is_light(module: Any) -> bool:
+    tensors = [*module.parameters(), *module.buffers()]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return size <= _LIGHT_BYTES and all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 def take_over(folder: Path) -> tuple[Any, Any]:

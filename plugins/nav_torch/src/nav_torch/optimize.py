@@ -41,7 +41,7 @@ def optimize(
     seed: int = 0,
     quiet: bool = False,
     isolate: bool = True,
-    isolate_exports: bool = False,
+    isolate_exports: bool | None = None,
     timeout_s: float = 1800.0,
     tool_timeouts_s: Mapping[str, float] | None = None,
     memory_limit_bytes: int | None = None,

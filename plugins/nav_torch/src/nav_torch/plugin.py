@@ -41,8 +41,8 @@ def nav_fingerprint(model: Any) -> str | None:
 
 
 @hookimpl
-def nav_hand_over(model: Model, folder: Path) -> str | None:
-    return hand_over(model, folder)
+def nav_hand_over(model: Model, folder: Path, asked: bool) -> str | None:
+    return hand_over(model, folder, asked)
 
 
 @hookimpl
