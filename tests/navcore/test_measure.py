@@ -12,6 +12,7 @@ import pytest
 from navcore.contracts import Tensors
 from navcore.domain import OptimizationProfile
 from navcore.engine.measure import Rounds, measure_round_robin
+from navcore.engine.race import Pace
 from navcore.engine.statistics import interval
 from navcore.engine.sweep import Sweep, batch_sizes
 from navcore.engine.timing import LocalTimer
@@ -50,7 +51,7 @@ def measure(
         baseline="source",
         random=np.random.default_rng(0),
         clock=clock,
-        measure=way,
+        pace=Pace.of(OptimizationProfile(**options), way),
     )
 
 

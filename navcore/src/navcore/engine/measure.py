@@ -47,7 +47,7 @@ def measure_round_robin(
     random: np.random.Generator,
     clock: Clock = time.perf_counter_ns,
     deadline: float = math.inf,
-    measure: str = "quick",
+    pace: Pace | None = None,
 ) -> Rounds:
     """Measure every sweep that has not ended at one batch size.
 
@@ -63,20 +63,22 @@ def measure_round_robin(
         random: Order of the candidates.
         clock: For the bound on warming up.
         deadline: By time.monotonic(); after it, one round is the last.
-        measure: `quick` or `thorough`.
+        pace: How much is measured; None: quick, as the profile says.
     """
-    pace = Pace.of(profile, measure)
+    pace = pace or Pace.of(profile)
     timings = _warm_up([sweep for sweep in sweeps if not sweep.ended], feeds, batch_size, pace, clock)
     if not timings:
         return Rounds(0)
     quickest = min(timings, key=lambda timing: timing.settled_ms)
-    twin = _Timing(quickest.sweep, quickest.shape, quickest.settled_ms)
+    twin = _Timing(quickest.sweep, quickest.shape, quickest.settled_ms, quickest.fate)
     count, placed = 0, None
     while count < pace.most:
-        running = [timing for timing in (*timings, twin) if not timing.failed and not timing.dropped]
+        running = [timing for timing in (*timings, twin) if not timing.fate.sealed]
+        if not running:
+            break
         for index in random.permutation(len(running)):
             running[index].block(batch_size)
-        timings = [timing for timing in timings if not timing.failed]
+        timings = [timing for timing in timings if not timing.fate.failed]
         if not timings:
             break
         count += 1
@@ -102,7 +104,7 @@ def _drop(timings: Sequence[_Timing], placed: Standing, baseline: str | None) ->
     """End the rounds of those that are beaten; the baseline runs enough of them for an interval."""
     for timing in timings:
         enough = timing.sweep.name != baseline or len(timing.blocks_ms) >= SMALLEST
-        timing.dropped = timing.dropped or (timing.sweep.name in placed.beaten and enough)
+        timing.fate.dropped = timing.fate.dropped or (timing.sweep.name in placed.beaten and enough)
 
 
 def _settle_places(
@@ -122,7 +124,7 @@ def _settle_places(
 
 def _floor(timings: Sequence[_Timing], twin: _Timing, batch_size: int | None) -> NoiseFloor | None:
     original = next((timing for timing in timings if timing.sweep is twin.sweep), None)
-    if original is None or twin.failed or len(twin.blocks_ms) < 2:
+    if original is None or len(twin.blocks_ms) < 2:
         return None
     return NoiseFloor(batch_size, twin.sweep.name, ratio(original.blocks_ms, twin.blocks_ms))
 
@@ -148,24 +150,38 @@ def _add(
 
 
 @attrs.define
+class _Fate:
+    """Why a candidate runs no further rounds; an A/A pair shares one."""
+
+    failed: bool = False
+    dropped: bool = False
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it runs no further rounds."""
+        return self.failed or self.dropped
+
+
+@attrs.define
 class _Timing:
     """One candidate at one batch size."""
 
     sweep: Sweep
     shape: Block
     settled_ms: float
+    fate: _Fate = attrs.field(factory=_Fate)
     blocks_ms: list[float] = attrs.field(factory=list)
     samples_ms: list[float] = attrs.field(factory=list)
-    failed: bool = False
-    dropped: bool = False
 
     def block(self, batch_size: int | None) -> None:
-        """Time one block."""
+        """Time one block, unless the other half of the pair has failed since the round began."""
+        if self.fate.failed:
+            return
         try:
             times = self.sweep.timer.block(self.shape)
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything, out of memory included
             self.sweep.fail(batch_size, error)
-            self.failed = True
+            self.fate.failed = True
             return
         self.samples_ms += times
         self.blocks_ms.append(sum(times) / len(times))
@@ -192,7 +208,7 @@ class _Timing:
             high_ms=high,
             samples_ms=tuple(self.samples_ms),
             calls_per_sample=self.shape.calls,
-            dropped=self.dropped,
+            dropped=self.fate.dropped,
         )
 
 

@@ -42,7 +42,7 @@ class Pace:
     racing: bool
 
     @staticmethod
-    def of(profile: OptimizationProfile, measure: str) -> Pace:
+    def of(profile: OptimizationProfile, measure: str = "quick") -> Pace:
         """Return the pace that a profile asks for; thorough takes twice the rounds, longer blocks, and drops nobody."""
         thorough = measure == "thorough"
         times = 4 if thorough else 2  # rounds per trial of the profile: an interval needs six
@@ -61,7 +61,7 @@ class Standing:
     """What the blocks so far say.
 
     Attributes:
-        leader: The candidate with the shortest median block.
+        leader: The candidate with the shortest median block among those that ran every round; of two, the first by name.
         beaten: Those that are slower beyond doubt, with the median of how many times as long they take.
         clear: Whether more rounds would change nothing: the others are beaten, or as fast, and nobody is noisy.
     """
@@ -82,7 +82,10 @@ def standing(blocks: Mapping[str, Sequence[float]], pace: Pace) -> Standing:
         blocks: Times by candidate, round by round; those that ended early have fewer.
         pace: Rounds and stability.
     """
-    leader = min(blocks, key=lambda name: float(np.median(blocks[name])))
+    # Whoever was dropped ran in the first rounds only: were the machine slower since, those would put it in front.
+    rounds = max(map(len, blocks.values()))
+    running = sorted(name for name, times in blocks.items() if len(times) == rounds)
+    leader = min(running, key=lambda name: float(np.median(blocks[name])))
     beaten: dict[str, float] = {}
     clear = noise(blocks[leader]) <= pace.stability
     for name, times in blocks.items():

@@ -17,6 +17,7 @@ from navcore.engine.capture import captured
 from navcore.engine.check import Bench
 from navcore.engine.machine import MachineWatch, cpu_limit
 from navcore.engine.measure import measure_round_robin
+from navcore.engine.race import Pace
 from navcore.engine.shapes import resized
 from navcore.engine.sweep import Sweep, batch_sizes
 from navcore.store.journal import Journal
@@ -60,7 +61,7 @@ def measure_all(
                 baseline=baseline,
                 random=random,
                 deadline=budget.end,
-                measure=bench.request.measure,
+                pace=Pace.of(bench.request.profile, bench.request.measure),
             )
         for sweep in sweeps:
             _note(sweep, candidates[sweep.name], journal)
