@@ -66,7 +66,8 @@ def test_a_trial_that_works_is_told_with_what_it_gave(workspace: Path, capsys: C
     text = squeezed(capsys.readouterr().out)
 
     assert text.startswith("toy-npz/toy-json on ToyJson ok tool: ToyJson load: ")
-    assert " max error: exact speed: " in text
+    assert " max error: exact output y: exact speed: " in text
+    assert " memory: " in text
     assert " inf/s at batch size 1" in text
 
 

@@ -42,13 +42,17 @@ class MachineWatch:
         watch._throttles = _throttles()
         return watch
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return what disturbed the measurements since the beginning."""
+    def warnings(self, family: Iterable[int] = ()) -> tuple[str, ...]:
+        """Return what disturbed the measurements since the beginning.
+
+        Args:
+            family: The run's own processes by now: a worker that was started meanwhile is among them.
+        """
         took_s = time.monotonic() - self._start_s
         if took_s < _LEAST_S:
             return ()
         busy_s, stolen_s = _cpu_seconds()
-        foreign = (busy_s - self._busy_s - (_own_seconds(self.family) - self._own_s)) / took_s
+        foreign = (busy_s - self._busy_s - (_own_seconds({*self.family, *family}) - self._own_s)) / took_s
         stolen = (stolen_s - self._stolen_s) / took_s
         found = []
         if foreign > _FOREIGN:
@@ -90,6 +94,7 @@ def _cpu_seconds() -> tuple[float, float]:
 
 
 def _own_seconds(family: Iterable[int]) -> float:
+    """Return the CPU seconds of some processes, and of those that they have started and that are gone."""
     import psutil
 
     total = 0.0
@@ -98,7 +103,8 @@ def _own_seconds(family: Iterable[int]) -> float:
             used = psutil.Process(pid).cpu_times()
         except psutil.Error:
             continue
-        total += used.user + used.system
+        # Of children that have ended: a worker that crashed was as busy as one that is still there.
+        total += used.user + used.system + used.children_user + used.children_system
     return total
 
 

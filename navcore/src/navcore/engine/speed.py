@@ -71,7 +71,7 @@ def measure_all(
         journal.ended = [sweep.name for sweep in sweeps if sweep.ended]
         journal.write()
         emit(BatchMeasured(size, alive, rounds.count))
-    for warning in (*watch.warnings(), cpu_limit()):
+    for warning in (*watch.warnings(bench.fleet.processes()), cpu_limit()):
         if warning and warning not in journal.warnings:
             journal.warnings.append(warning)
             emit(Notice(warning))

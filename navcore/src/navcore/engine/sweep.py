@@ -88,7 +88,7 @@ class Sweep:
             profile: Batch sizes that the user lists are measured, whoever wins.
         """
         self.behind.append(behind)
-        if len(self.behind) < 2 or self.ended or _as_listed(profile):
+        if len(self.behind) < 2 or self.ended or _as_listed(profile) or batch_size == profile.max_batch_size:
             return
         if behind > _FAR_BEHIND and behind > _NO_CLOSER * self.behind[-2]:
             self.ended = True

@@ -43,6 +43,7 @@ class Meter:
     memory_bytes: int | None = None
     device_memory_bytes: int | None = None
     _before: int | None = None
+    _peak_before: int = 0
     _device_before: int | None = None
     _cpu_s: float = 0.0
     _wall_s: float = 0.0
@@ -52,13 +53,16 @@ class Meter:
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
         self._before = _status_bytes("VmRSS")
+        self._peak_before = _status_bytes("VmHWM") or 0
         self._device_before = _device_bytes()
 
     def stop(self) -> None:
         """Note the peak since the start; a second call changes nothing."""
         peak, before = _status_bytes("VmHWM"), self._before
         if before is not None and peak is not None:
-            self.memory_bytes = max(peak - before, 0)
+            # Where a kernel cannot reset the peak, one that has not grown is that of an earlier candidate.
+            now = _status_bytes("VmRSS") or 0
+            self.memory_bytes = max((peak if peak > self._peak_before else now) - before, 0)
         device, self._device_before = _device_bytes(), self._device_before
         if device is not None and self._device_before is not None:
             self.device_memory_bytes = max(device - self._device_before, 0)

@@ -14,6 +14,7 @@ from navcore.domain import BuildResult, Failure, FailureKind, Omission, PackageS
 from navcore.errors import UnknownNameError
 from navcore.report import figures
 from navcore.report.kinds import name_of
+from navcore.report.trial_facts import trial_facts
 
 __all__ = ["Step", "last_lines", "page", "steps_of"]
 
@@ -99,19 +100,8 @@ def _build_step(build: BuildResult, log_of: Callable[[str], str]) -> Step:
 
 
 def _trial_step(trial: TrialResult, log_of: Callable[[str], str]) -> Step:
-    facts = [("tool", trial.runner)]
-    if trial.load_s is not None:
-        facts += [("load", figures.seconds(trial.load_s))]
-    if trial.first_call_s is not None:
-        facts += [("first call", figures.seconds(trial.first_call_s))]
-    if trial.agreement is not None:
-        facts += [("max error", figures.error(trial.agreement))]
-    for each in trial.measurements:
-        size = "" if each.batch_size is None else f" at batch size {each.batch_size}"
-        facts += [("speed", f"{figures.number(each.p50_ms)} ms, {figures.number(each.throughput)} inf/s{size}")]
-    facts += [("note", note) for note in trial.notes]
     log = log_of(f"check-{trial.route}-{trial.runner}")
-    return _step(f"{trial.route} on {trial.runner}", trial.status, facts, trial.failure, log)
+    return _step(f"{trial.route} on {trial.runner}", trial.status, list(trial_facts(trial)), trial.failure, log)
 
 
 def _omission_step(omission: Omission) -> Step:

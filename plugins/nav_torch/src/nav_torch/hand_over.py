@@ -11,6 +11,7 @@ from navcore.contracts import Model
 __all__ = ["hand_over", "take_over"]
 
 _FILE = "module.pt"
+_DEEPEST = 100
 _LIGHT_BYTES = 256 * 1024**2
 
 
@@ -24,14 +25,24 @@ def hand_over(model: Model, folder: Path, asked: bool) -> str | None:
     """
     import torch
 
-    parts = {type(part).__module__ for part in model.object.modules()}
-    if "__main__" in parts:
+    if _depth(model.object) > _DEEPEST:  # pickling it would need so much of the C stack that the process could die
+        return None
+    if "__main__" in {type(part).__module__ for part in model.object.modules()}:
         return None
     if not asked and not _is_light(model.object):
         return None
     with evaluating(model.object):
         torch.save({"module": model.object, "call": model.call}, folder / _FILE)
     return f"{__name__}:take_over"
+
+
+def _depth(module: Any) -> int:
+    """Return how deep modules are nested, level by level: recursion is what is to be avoided."""
+    level, depth = [module], 0
+    while level and depth <= _DEEPEST:
+        level = [child for each in level for child in each.children()]
+        depth += 1
+    return depth
 
 
 def _is_light(module: Any) -> bool:
