@@ -17,6 +17,8 @@ from navcore.front_door import list_names as __dir__  # noqa: F401  # likewise
 from navcore.hookspecs import hookimpl
 from navcore.optimize import optimize
 from navcore.plugins import load_plugins
+from navcore.profile import profile
+from navcore.profiling_results import ProfilingResults
 from navcore.strategies import (
     MaxThroughputAndMinLatencyStrategy,
     MaxThroughputStrategy,
@@ -37,6 +39,7 @@ __all__ = [
     "MinMemoryStrategy",
     "OptimizationProfile",
     "Package",
+    "ProfilingResults",
     "SelectedRuntimeStrategy",
     "Tolerance",
     "WeightedStrategy",
@@ -44,5 +47,6 @@ __all__ = [
     "hookimpl",
     "load_plugins",
     "optimize",
+    "profile",
     "python",
 ]

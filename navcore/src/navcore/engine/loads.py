@@ -18,6 +18,7 @@ from navcore.engine.build import model_of
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.check import Bench, close
+from navcore.engine.failures import StepFailed
 from navcore.engine.plan import Plan
 from navcore.engine.serve import Served
 from navcore.engine.speed import sized
@@ -83,7 +84,7 @@ def serve_all(
         with captured(bench.workspace.log("measure"), echo=bench.verbose):
             loads, trouble = _serve(sweep, candidates[sweep.name], trial.runner, model, wanted, bench, inputs)
         result = journal.trials[sweep.name]
-        notes = (*result.notes, *([trouble] if trouble else []))
+        notes = tuple(dict.fromkeys((*result.notes, *([trouble] if trouble else []))))  # a resumed run may have it
         journal.trials[sweep.name] = attrs.evolve(result, loads=loads, notes=notes)
         sweep.notes = list(notes)
         journal.write()
@@ -104,13 +105,16 @@ def _serve(
     try:
         with contextlib.ExitStack() as stack:
             groups = dict(_opened(sweep, candidate, runner, model, wanted, bench, stack))
+            served = {setting: [] for setting in groups}
             for _ in range(_PASSES):
                 for place in random.permutation(len(groups)):
                     setting, (first, partners) = list(groups.items())[place]
                     first.bind(sized(bench, inputs, setting.batch_size))
                     found = first.serve(partners, setting.in_flight, _SECONDS[bench.request.measure])
-                    served.setdefault(setting, []).append(found)
-    except Exception as error:  # a stranger's runtime may raise anything
+                    served[setting].append(found)
+    except StepFailed as error:
+        return (), f"several calls at once failed: {error.failure.reason}"
+    except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
         return (), f"several calls at once failed: {type(error).__name__}: {first_line(error)}"
     return tuple(_load(setting, found) for setting, found in served.items()), ""
 
