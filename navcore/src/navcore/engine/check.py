@@ -76,7 +76,8 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             if result.status is Status.OK:
                 result = verified(result, candidate.infer, bench.source, bench.verify, file)
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
-            result = attrs.evolve(result, failure=failure_from(error, file, bench.workspace.relative(log)))
+            failure = failure_from(error, file, bench.workspace.relative(log))
+            result = attrs.evolve(result, status=Status.FAILED, failure=failure)
         if result.failure is None:
             return result, candidate
         if candidate is not None:

@@ -43,7 +43,14 @@ DEFAULTS: Mapping[str, RelativeTolerance] = {
 _PRECISIONS = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _COARSE = RelativeTolerance(1e-1, 1e-1)
 _EXACT = RelativeTolerance(0.0, 0.0)
-_COMPLEX = {"complex64": "float32", "complex128": "float64"}
+_LIKE = {
+    "complex32": "float16",
+    "bcomplex32": "bfloat16",
+    "complex64": "float32",
+    "complex128": "float64",
+    "complex256": "float64",
+    "float128": "float64",
+}
 
 
 def default_tolerance(dtype: str, precision: str | None = None) -> RelativeTolerance:
@@ -53,7 +60,7 @@ def default_tolerance(dtype: str, precision: str | None = None) -> RelativeToler
         dtype: Of the output.
         precision: Of the source where the user named it: `fp16`, `bf16`, `fp32`; int8, fp8 and nvfp4 are coarse.
     """
-    kind = _COMPLEX.get(dtype, dtype)
+    kind = _LIKE.get(dtype, dtype)
     if "float" not in kind:
         return _EXACT
     if precision is not None:
@@ -142,7 +149,7 @@ def _compare_output(
         return _failed(name, f"shape is {list(got.shape)}, expected {list(expected.shape)}")
     if _kind(expected) != _kind(got):
         return _failed(name, f"dtype is {got.dtype}, expected {expected.dtype}")
-    if _kind(expected) != "number" or expected.dtype.kind in "iu":
+    if _kind(expected) in ("integer", "boolean", "text"):
         return _compare_exact(name, expected, got, tolerance)
     limit = tolerance or default_tolerance(str(expected.dtype), precision).at(_wide(expected))
     return _compare_numbers(name, _wide(expected), _wide(got), limit)
@@ -153,12 +160,14 @@ def _kind(array: Array) -> str:
         return "integer"
     if array.dtype.kind == "b":
         return "boolean"
-    return "text" if array.dtype.kind in "OSUT" else "number"
+    if array.dtype.kind in "OSUT":
+        return "text"
+    return "complex" if "complex" in array.dtype.name else "number"  # ml_dtypes has some with a letter of their own
 
 
 def _wide(array: Array) -> Array:
     """Return floats as float64 and complex numbers as complex128, so that no difference overflows or rounds."""
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    return array.astype(np.complex128 if _kind(array) == "complex" else np.float64)
 
 
 def _compare_exact(name: str, expected: Array, got: Array, tolerance: Tolerance | None) -> tuple[OutputAgreement, str]:
@@ -196,9 +205,8 @@ def _difference(expected: Array, got: Array) -> Array:
     """Return |got - expected|, computed without wrapping around; 1 where booleans differ."""
     if expected.dtype.kind == "b":
         return np.asarray(expected != got, np.float64)
-    larger, smaller = np.maximum(expected, got), np.minimum(expected, got)
     exact = object if _is_64(expected, got) else np.float64  # Python's own integers where a float64 would round
-    return np.asarray(larger.astype(exact) - smaller.astype(exact))
+    return np.asarray(abs(got.astype(exact) - expected.astype(exact)), exact)
 
 
 def _is_64(*arrays: Array) -> bool:
@@ -245,10 +253,15 @@ def _top1(expected: Array, got: Array) -> float | None:
     """Return the share of rows with the largest element at the same place; None where rows do not rank anything."""
     if expected.dtype.kind == "c" or expected.ndim < 2 or expected.shape[-1] < 2 or not expected.size:
         return None
-    wanted = np.argmax(expected, axis=-1)
-    reached = np.take_along_axis(got, wanted[..., None], axis=-1)[..., 0]
-    # By value, so that a row with two equal largest elements agrees whichever comes first.
-    return float(np.mean((reached == got.max(axis=-1)) | np.isnan(expected).any(axis=-1)))
+    # By value, so that a row with two equal largest elements on either side agrees whichever comes first.
+    same = (_at_largest(got, expected) == got.max(axis=-1)) | (_at_largest(expected, got) == expected.max(axis=-1))
+    same &= ~np.isnan(got).any(axis=-1)
+    return float(np.mean(same | np.isnan(expected).any(axis=-1)))
+
+
+def _at_largest(array: Array, other: Array) -> Array:
+    """Return the element of each row of an array at the place where that row of the other is largest."""
+    return np.take_along_axis(array, np.argmax(other, axis=-1)[..., None], axis=-1)[..., 0]
 
 
 def _place(wrong: Array) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ class Standing:
     """What the blocks so far say.
 
     Attributes:
-        leader: The candidate with the shortest median block among those that ran every round; of two, the first by name.
+        leader: The shortest median block among those that ran every round; of equal ones, the first by name.
         beaten: Those that are slower beyond doubt, with the median of how many times as long they take.
         clear: Whether more rounds would change nothing: the others are beaten, or as fast, and nobody is noisy.
     """

@@ -16,10 +16,10 @@ __all__ = ["Rest", "rest_of"]
 
 @attrs.frozen(eq=False)
 class Rest:
-    """Samples that are read again each time that they are asked for, and never held.
+    """Samples that are read again for each candidate, and not kept.
 
     Attributes:
-        dataloader: The user's; a new iteration gives the same samples.
+        dataloader: The user's; a new iteration may give the samples in another order.
         skip: Samples at its beginning that are known already.
         described: Gives the inputs of a sample by name.
         reference: Opens the source.
@@ -35,10 +35,10 @@ class Rest:
         for sample in itertools.islice(self.dataloader, self.skip, None):
             yield self.described(sample)
 
-    def outputs(self) -> Iterator[Tensors]:
-        """Yield what the source gives for every further sample."""
+    def outputs(self, further: Iterable[Tensors]) -> Iterator[Tensors]:
+        """Yield what the source gives for every one of these inputs."""
         with self.reference() as infer:
-            for inputs in self.inputs():
+            for inputs in further:
                 yield infer(inputs)
 
 

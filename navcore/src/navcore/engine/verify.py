@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Iterator
 from typing import TextIO
@@ -31,13 +32,16 @@ def verified(
     if verify is None:
         return result
     try:
-        answer: object = verify(_got(infer, source), _expected(source))
+        # One reading for both sides: a dataloader that shuffles gives another order each time. What one side has read
+        # and the other has not is held meanwhile.
+        mine, theirs = itertools.tee(source.rest.inputs() if source.rest is not None else ())
+        answer: object = verify(_got(infer, source, mine), _expected(source, theirs))
         accepted = bool(answer)
     except StepFailed as error:  # the candidate, not the user's function
         if error.failure.kind in FATAL:
             raise
         return _rejected(result, Failure("verify", f"while verify_func read its outputs: {error.failure.reason}"))
-    except Exception as error:  # the user's function may raise anything
+    except (Exception, SystemExit) as error:  # the user's function may raise anything
         log.write("".join(traceback.format_exception(error)))
         reason = f"verify_func raised {type(error).__name__}: {error}"
         return _rejected(result, Failure("verify", reason, "see the traceback in the log: it is your function"))
@@ -51,13 +55,12 @@ def _rejected(result: TrialResult, failure: Failure) -> TrialResult:
     return attrs.evolve(result, status=Status.FAILED, verified=False, failure=failure)
 
 
-def _got(infer: Infer, source: Source) -> Iterator[Tensors]:
+def _got(infer: Infer, source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
     yield from (infer(sample.inputs) for sample in source.samples if sample.given)
-    if source.rest is not None:
-        yield from (infer(inputs) for inputs in source.rest.inputs())
+    yield from (infer(inputs) for inputs in further)
 
 
-def _expected(source: Source) -> Iterator[Tensors]:
+def _expected(source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
     yield from (sample.outputs for sample in source.samples if sample.given)
     if source.rest is not None:
-        yield from source.rest.outputs()
+        yield from source.rest.outputs(further)

@@ -130,7 +130,7 @@ class _Desk:
         import importlib
 
         for module in message["imports"]:
-            with contextlib.suppress(Exception):  # the tool that needs it will say what is wrong
+            with contextlib.suppress(Exception, SystemExit):  # the tool that needs it will say what is wrong
                 importlib.import_module(module)
         return {}, {}
 
