@@ -9,7 +9,7 @@ import numpy as np
 from navcore.contracts import Infer, Tensors
 from navcore.domain import OptimizationProfile, Signature
 from navcore.engine.probe import differing_outputs
-from navcore.engine.shapes import Run, resized
+from navcore.engine.shapes import Run
 
 __all__ = ["further_sizes"]
 
@@ -50,12 +50,21 @@ def _inputs(runs: Sequence[Run], signature: Signature, profile: OptimizationProf
         odd = next((size for size in range(min(limit, _ODD), 2, -1) if size % 2), None)
         for size in (1, odd):
             if size is not None and size <= limit and size not in seen[signature.batch]:
-                yield resized(runs[0].inputs, batched, size)
+                yield _rows(runs[0].inputs, batched, size)
     for name, sizes in seen.items():
         inside = _inside(sizes) if name != signature.batch else None
         if inside is not None:
             largest = max(runs, key=lambda run, name=name: _size(name, run, signature))  # type: ignore[misc]
             yield _cropped(largest.inputs, name, inside, signature)
+
+
+def _rows(inputs: Tensors, batched: Sequence[str], size: int) -> Tensors:
+    """Return the inputs with so many rows of their own, in an order that is not the same backwards."""
+    steps = np.arange(size) * (np.arange(size) + 1) // 2  # 0, 1, 3, 6, 10, ...
+    return {
+        name: np.take(array, steps % array.shape[0], axis=0) if name in batched else array
+        for name, array in inputs.items()
+    }
 
 
 def _names(signature: Signature) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from navcore.engine.budget import Budget
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.check import Bench
+from navcore.engine.failures import StepFailed
 from navcore.engine.machine import MachineWatch, cpu_limit
 from navcore.engine.measure import measure_round_robin
 from navcore.engine.race import Pace
@@ -79,7 +81,10 @@ def measure_all(
 
 def _note(sweep: Sweep, candidate: Candidate, journal: Journal) -> None:
     result = journal.trials[sweep.name]
-    cpu_use = candidate.usage().cpu_use if sweep.measurements and not sweep.failure else result.cpu_use
+    cpu_use = result.cpu_use
+    if sweep.measurements and sweep.failure is None:
+        with contextlib.suppress(StepFailed):  # a neighbour may have taken its worker down
+            cpu_use = candidate.usage().cpu_use
     journal.trials[sweep.name] = attrs.evolve(
         result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes), cpu_use=cpu_use
     )
