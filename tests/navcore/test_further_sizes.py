@@ -124,13 +124,14 @@ def test_a_model_without_a_batch_gets_no_batch_sizes() -> None:
     assert [(7,)] == tried((4,), (10,), batched=False)
 
 
-def test_the_rows_of_a_batch_are_those_of_the_first_sample_in_turn() -> None:
+def test_the_rows_of_a_batch_are_those_of_the_first_sample_and_not_the_same_backwards() -> None:
     samples: list[Tensors] = [{"x": np.float32([[1, 2], [3, 4]])}, {"x": ones(3, 2)}]
     runs = runs_of(double, *samples)
     one, odd = further_sizes(double, runs, infer_signature(runs, batched=True), OptimizationProfile())
 
     assert [[1, 2]] == one.inputs["x"].tolist()
-    assert [[1, 2], [3, 4], [1, 2], [3, 4], [1, 2], [3, 4], [1, 2]] == odd.inputs["x"].tolist()
+    assert [[1, 2], [3, 4], [3, 4], [1, 2], [1, 2], [3, 4], [3, 4]] == odd.inputs["x"].tolist()
+    assert odd.inputs["x"].tolist() != odd.inputs["x"][::-1].tolist()
     assert (2 * odd.inputs["x"]).tolist() == odd.outputs["y"].tolist()
 
 
