@@ -1,6 +1,6 @@
 """Do verdicts hold? Identical candidates must not differ, and a slower one must be ranked below.
 
-python benchmarks/verdicts.py [--trials N] [--load]
+python benchmarks/verdicts.py [--trials N] [--sequential N] [--power N] [--load]
 
 Candidates are matrix products on one thread, interleaved by the project's own measuring engine at its default settings.
 A/A: two identical ones; how often a difference above 2 % is claimed. Beside it, the rule of tools that measure one
@@ -93,7 +93,9 @@ def share(trials: int, holds: Callable[[int], bool]) -> str:
 def main() -> None:
     """Print the four figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--trials", type=int, default=200, help="of identical candidates")
+    parser.add_argument("--sequential", type=int, default=100, help="of the rule beside it")
+    parser.add_argument("--power", type=int, default=100, help="of candidates that differ")
     parser.add_argument("--load", action="store_true")
     asked = parser.parse_args()
 
@@ -104,10 +106,10 @@ def main() -> None:
     with busy_core(asked.load):
         print(f"one core loaded by another process: {'yes' if asked.load else 'no'}")
         print("A/A, a difference above 2 % claimed:", share(asked.trials, claimed))
-        sequential = share(asked.trials, lambda _: abs(one_after_the_other(0) - 1) > CLAIM)
+        sequential = share(asked.sequential, lambda _: abs(one_after_the_other(0) - 1) > CLAIM)
         print("A/A, sequential windows of 3 x 25, means differ by more than 2 %:", sequential)
         for slower in (2, 1):
-            ranked = share(asked.trials, lambda seed, slower=slower: interleaved(slower, seed)[1] < 1)
+            ranked = share(asked.power, lambda seed, slower=slower: interleaved(slower, seed)[1] < 1)
             print(f"truly {slower} % slower, ranked below:", ranked)
 
 
