@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Run the tests of navcore, with no plugin installed."""
     session.install(*_in_place(NAVCORE), *PYTEST)
-    _pytest(session, "tests/navcore")
+    _pytest(session, "tests/navcore", "tests/hostile")
 
 
 @nox.session
@@ -90,6 +90,20 @@ def kill(session: nox.Session) -> None:
     """Kill runs at many random moments and resume them: the thorough form of what `tests` tries a few times."""
     session.install(*_in_place(NAVCORE), *PYTEST)
     _pytest(session, "tests/cross/test_interrupts.py", NAVCORE_KILL_MOMENTS="20")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Change valid packages at random, 27,000 times: the thorough form of what `tests` tries a few hundred times."""
+    session.install(*_in_place(NAVCORE), *PYTEST)
+    _pytest(session, "tests/hostile/test_fuzz.py", NAVCORE_FUZZ_CASES="3000")
+
+
+@nox.session
+def coverage_fuzz(session: nox.Session) -> None:
+    """Change package files guided by coverage, for 60 seconds or as many as are given; where atheris has a wheel."""
+    session.install(*_in_place(NAVCORE), "atheris")
+    session.run("python", "tests/hostile/coverage_fuzz.py", *session.posargs)
 
 
 @nox.session
@@ -120,6 +134,21 @@ def build(session: nox.Session, folder: Path) -> None:
         files = [f"{next(wheels.glob(f'{_module(each)}-*.whl'))}{_extras(each)}" for each in distributions]
         session.run(str(commands / "python"), "-m", "pip", "install", *CONSTRAINTS, *files, external=True)
         session.run(str(commands / "nav"), "plugins", external=True)
+
+
+@nox.session
+def packages(session: nox.Session) -> None:
+    """Make a package where PyTorch, ONNX and OpenVINO are, and use it in another environment that has only nav-onnx."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, plugins in {"make": DEMO_PLUGINS, "use": [Path("plugins/nav_onnx")]}.items():
+            session.run("python", "-m", "venv", str(folder / name))
+            python = str(folder / name / ("Scripts" if os.name == "nt" else "bin") / "python")
+            session.run(
+                *(python, "-m", "pip", "install", "-q", *CONSTRAINTS, *_in_place(NAVCORE, *plugins)), external=True
+            )
+            script = f"tests/packages_session/{name}_package.py"
+            session.run(python, script, temporary, external=True, env={"OMP_WAIT_POLICY": "PASSIVE"})
 
 
 @nox.session

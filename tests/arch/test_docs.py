@@ -21,7 +21,10 @@ from navcore.domain import OptimizationProfile
 from navcore.engine.compare import DEFAULTS
 from navcore.known import FIRST_PARTY
 
-COMMANDS = ("optimize", "plan", "plugins", "show", "why", "cache list", "cache gc", "cache clear")
+COMMANDS = (
+    *("optimize", "plan", "plugins", "show", "why", "save", "verify", "run", "compare"),
+    *("cache list", "cache gc", "cache clear"),
+)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 _FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 

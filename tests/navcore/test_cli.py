@@ -33,7 +33,11 @@ def nav(*arguments: str) -> object:
 
 
 @pytest.mark.parametrize(
-    "command", ["optimize", "plan", "plugins", "show", "why", "cache list", "cache gc", "cache clear"]
+    "command",
+    [
+        *("optimize", "plan", "plugins", "show", "why", "save", "verify", "run", "compare"),
+        *("cache list", "cache gc", "cache clear"),
+    ],
 )
 def test_the_help_of_a_command_has_examples_and_exit_codes(command: str, capsys: Capture) -> None:
     code = nav(*command.split(), "--help")

@@ -20,7 +20,7 @@ from navcore.formats import Format
 from navcore.python_model import PythonCall
 from navcore.store.literals import NotLiteralError, Writer
 from navcore.store.reproduce import write_build_script, write_trial_script
-from navcore.store.samples import write_samples
+from navcore.store.samples import read_samples, sample_files, write_samples
 from navcore.store.workspace import Workspace
 from navcore.testing.toys import (
     TOY_JSON,
@@ -187,20 +187,23 @@ def test_bfloat16_arrays_come_back(workspace: Workspace) -> None:
     assert "sample 0: y (2, 2), max difference 0.0" in run(script).stdout
 
 
-def test_only_the_first_samples_are_written(workspace: Workspace) -> None:
-    samples = [({"x": x}, {"y": x}) for x in toy_samples(count=5)]
+def test_every_sample_is_written_and_read_back(workspace: Workspace) -> None:
+    samples = [({"x": x}, {"y": ToyModel()(x)}) for x in toy_samples(count=5)]
 
-    assert 3 == write_samples(workspace, TOY_SIGNATURE, iter(samples))
-    assert ["0-0.npy", "1-0.npy", "2-0.npy"] == sorted(
-        path.name for path in (workspace.root / "reproduce/inputs").iterdir()
+    assert 5 == write_samples(workspace, TOY_SIGNATURE, iter(samples))
+    assert sorted(sample_files(TOY_SIGNATURE, 5)) == sorted(
+        path.relative_to(workspace.root).as_posix() for path in (workspace.root / "samples").glob("*/*")
     )
+    for expected, got in zip(samples, read_samples(workspace.root, TOY_SIGNATURE, 5), strict=True):
+        np.testing.assert_array_equal(expected[0]["x"], got[0]["x"])
+        np.testing.assert_array_equal(expected[1]["y"], got[1]["y"])
 
 
 def test_texts_are_written_without_pickle(workspace: Workspace) -> None:
     texts = np.array([["a", "bc"]], object)
     write_samples(workspace, TOY_SIGNATURE, [({"x": texts}, {"y": texts})])
 
-    assert [["a", "bc"]] == np.load(workspace.root / "reproduce/inputs/0-0.npy", allow_pickle=False).tolist()
+    assert [["a", "bc"]] == np.load(workspace.root / "samples/inputs/0-0.npy", allow_pickle=False).tolist()
 
 
 class Colour(enum.Enum):

@@ -8,7 +8,7 @@
 Names that plugins lend, such as `nav.torch`, are found on first use; `dir(navcore)` lists them.
 """
 
-from navcore import errors, python
+from navcore import errors, package, python
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
 from navcore.findings import Package
 from navcore.formats import Format
@@ -47,6 +47,7 @@ __all__ = [
     "hookimpl",
     "load_plugins",
     "optimize",
+    "package",
     "profile",
     "python",
 ]

@@ -6,6 +6,7 @@ import os
 import platform
 
 from navcore.registry import Registry
+from navcore.store.cache_key import instructions
 
 __all__ = ["environment"]
 
@@ -18,6 +19,8 @@ def environment(registry: Registry) -> tuple[tuple[str, str], ...]:
 
     facts = {
         "cpu.name": _cpu_name(),
+        "cpu.instructions": instructions() or "unknown",
+        "cpu.machine": platform.machine() or "unknown",
         "cpu.cores": str(psutil.cpu_count(logical=False) or "unknown"),
         "cpu.threads": str(os.cpu_count() or "unknown"),
         "cpu.usable": str(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else "unknown",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import logging
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -35,15 +36,16 @@ from navcore.engine.build import run_builds
 from navcore.engine.candidate import Candidate
 from navcore.engine.check import Bench, blank
 from navcore.engine.choose import choose
-from navcore.engine.describe import Source, describe
-from navcore.engine.fleet import Fleet, HandOver
+from navcore.engine.describe import Source
+from navcore.engine.fleet import Fleet
 from navcore.engine.host import Limits
 from navcore.engine.plan import Plan, Trial, make_plan
-from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance, timed_inputs
+from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance
 from navcore.engine.recognise import recognise
 from navcore.engine.reproduction import write_scripts
 from navcore.engine.shelf import Shelf
 from navcore.engine.signals import terminable
+from navcore.engine.start import ModelStart, Start
 from navcore.engine.trial import run_trials
 from navcore.environment import environment
 from navcore.errors import UsageError
@@ -51,12 +53,15 @@ from navcore.findings import DEFAULT_STRATEGIES, Package
 from navcore.formats import Format
 from navcore.options import configured, make_request
 from navcore.plugins import load_plugins
-from navcore.registry import Plugin, Registry
+from navcore.registry import Registry
 from navcore.store.cache import open_cache
 from navcore.store.journal import Journal, identity_of
+from navcore.store.samples import SAMPLES, write_samples
 from navcore.store.workspace import Workspace, open_workspace
 
-__all__ = ["Conduct", "plan_for", "run"]
+__all__ = ["Conduct", "plan_for", "run", "run_from"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,28 +107,34 @@ def run(
     **options: Any,
 ) -> Package:
     """Return what `navcore.optimize` returns; `options` are those of `navcore.options.make_request`."""
+    registry = configured(registry or load_plugins(), custom_configs or ())
+    source_kind, plugin = recognise(model, registry, source_format)
+    return run_from(ModelStart(model, dataloader, source_kind, plugin), conduct, registry, **options)
+
+
+def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any) -> Package:
+    """Return what a run from anything that gives a source finds; `options` are those of `make_request`."""
     start = time.perf_counter()
     budget = Budget.of(conduct.budget_s)
-    registry = configured(registry or load_plugins(), custom_configs or ())
-    recognised = source_kind, plugin = recognise(model, registry, source_format)
-    request = make_request(registry, source_kind, **options)
-    plan = make_plan(source_kind, registry, request)
+    request = make_request(registry, origin.format, **options)
+    plan = origin.narrowed(make_plan(origin.format, registry, request))
     check_timeouts(conduct.timeouts_s, registry)
     check_plan(plan)
     if conduct.verify is not None and not callable(conduct.verify):
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
-    hand_over = _hand_over(plugin, conduct.isolate_exports)
+    hand_over = None if conduct.isolate_exports is False else origin.hand_over(bool(conduct.isolate_exports))
     cache = open_cache() if conduct.cache else None
-    fingerprint = plugin.fingerprint(model) if cache is not None else None
+    fingerprint = origin.fingerprint() if cache is not None else None
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
     fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
-        source = describe(model, dataloader, recognised, request, opener=_Reference(fleet, space, source_kind))
+        source = origin.source(request, _Reference(fleet, space, origin.format))
         source = _with_baseline_notice(plan, source)
         check_place(source, space)
         check_tolerance(request, source)
-        timed = timed_inputs(model, plugin.describe, source, request)
+        timed = origin.timed_inputs(source, request)
         journal, source = _journal(plan, source, request, space, conduct, timed)
+        source = origin.settled(source, space)
         fleet.prepare(plan.tools_on_files())
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
         facts = environment(registry)
@@ -131,8 +142,18 @@ def run(
         results = _Results(plan, journal, facts)
         with _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
             try:
+                _keep_samples(source, space)
                 builds = run_builds(
-                    plan, source, space, fleet, shelf, journal, emit, deadline=budget.builds, verbose=conduct.verbose
+                    plan,
+                    source,
+                    space,
+                    fleet,
+                    shelf,
+                    journal,
+                    emit,
+                    facts=dict(facts),
+                    deadline=budget.builds,
+                    verbose=conduct.verbose,
                 )
                 run_trials(plan, builds, bench, journal, budget, emit, timed_inputs=timed)
                 write_scripts(plan, bench, journal)
@@ -147,14 +168,13 @@ def run(
         return Package(status, space.root, source.model, registry)
 
 
-def _hand_over(plugin: Plugin, isolate_exports: bool | None) -> HandOver | None:
-    if isolate_exports is False or "nav_hand_over" not in plugin.hooks:
-        return None
-    return functools.partial(_handed_over, plugin, bool(isolate_exports))
-
-
-def _handed_over(plugin: Plugin, asked: bool, model: Model, folder: Path) -> str | None:
-    return plugin.hand_over(model, folder, asked)
+def _keep_samples(source: Source, space: Workspace) -> None:
+    """Write all samples down; where they cannot be written, the run goes on without."""
+    try:
+        write_samples(space, source.model.signature, ((sample.inputs, sample.outputs) for sample in source.samples))
+    except OSError as error:
+        shutil.rmtree(space.root / SAMPLES, ignore_errors=True)  # a full disk, perhaps: artifacts need the room
+        _LOGGER.warning("the samples cannot be written, so a package of this run has none: %s", error)
 
 
 def _with_baseline_notice(plan: Plan, source: Source) -> Source:
@@ -287,7 +307,9 @@ def _status(source: Source, request: Request, results: _Results, duration_s: flo
         environment=results.environment,
         request=request,
         samples=tuple(
-            SampleSummary(tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size)
+            SampleSummary(
+                tuple((name, array.shape) for name, array in sample.inputs.items()), sample.batch_size, sample.given
+            )
             for sample in source.samples
         ),
         builds=builds,

@@ -40,6 +40,7 @@ class Session:
     _guard: _Guard = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: _Guard(self.signature), takes_self=True)
     )
+    _keep: object = attrs.field(default=None, repr=False)  # the private folder that the model lies in, if it does
 
     @property
     def name(self) -> str:

@@ -10,17 +10,21 @@ from typing import Annotated
 import typer
 
 from navcore.cli.cache import cache
+from navcore.cli.compare import compare
 from navcore.cli.optimize import optimize
 from navcore.cli.plan import plan
 from navcore.cli.plugins import plugins
+from navcore.cli.run import run
+from navcore.cli.save import save
 from navcore.cli.show import show
+from navcore.cli.verify import verify
 from navcore.cli.why import why
 
 __all__ = ["app", "main"]
 
 # Help pages are plain text: to lay them out, rich would take longer than everything else that `nav --help` does.
 app = typer.Typer(name="nav", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (optimize, plan, plugins, show, why):
+for command in (optimize, plan, plugins, show, why, save, verify, run, compare):
     app.command()(command)
 app.add_typer(cache)
 
@@ -59,6 +63,8 @@ def nav(
       nav plugins                         what is installed; what cannot work here, and why
       nav show navigator_workspace        the results of an earlier run
       nav why onnx/openvino-ir            why one of its routes failed, in full
+      nav save -o model.nav               all that a run found, as one file
+      nav compare old.nav new.nav         whether a later run is a regression
 
     Exit codes: 0 something was found, 1 nothing works, 2 wrong use.
     """

@@ -13,7 +13,7 @@ import numpy as np
 from navcore.contracts import Array, Tensors
 from navcore.errors import DataloaderError, UnknownNameError, UsageError
 
-__all__ = ["Dimension", "InputSpec", "generate", "parse_input", "read_inputs"]
+__all__ = ["Dimension", "InputSpec", "generate", "parse_input", "read_arrays", "read_inputs"]
 
 _DTYPES = (
     *("bool", "float16", "float32", "float64"),
@@ -77,7 +77,7 @@ def read_inputs(texts: Iterable[str], count: int | None, seed: int) -> tuple[Ten
             f"--inputs {files[0]!r} is a file and --inputs {shape!r} is a shape",
             "give files only, one per sample, or shapes only, one per input",
         )
-    return tuple(map(_read_file, files)) if files else generate(tuple(map(parse_input, given)), count, seed)
+    return tuple(map(read_arrays, files)) if files else generate(tuple(map(parse_input, given)), count, seed)
 
 
 def parse_input(text: str) -> InputSpec:
@@ -118,7 +118,12 @@ def generate(specs: tuple[InputSpec, ...], count: int | None, seed: int) -> tupl
     return tuple({spec.name: _array(spec, _shape(spec, chosen), generator) for spec in specs} for chosen in sizes)
 
 
-def _read_file(text: str) -> Tensors:
+def read_arrays(text: str) -> Tensors:
+    """Return the arrays of a `.npz` file by name.
+
+    Raises:
+        DataloaderError: There is none, or it cannot be read.
+    """
     path = Path(text)
     try:
         loaded = np.load(path, allow_pickle=False)

@@ -50,6 +50,9 @@ _OPTIONS = {
     r"\bbatching=False\b": "--no-batching",
     r"\bisolate=False\b": "--no-isolate",
     rf"\bdataloader={_VALUE}": "--dataloader or --inputs",
+    r'\bnav\.package\.load\(path, trust="code"\)': "--trust code",
+    r"\boverride=True\b": "--override",
+    r"\bsave_data=False\b": "--no-data",
     r"\bhelp\(navcore\.optimize\)": "nav optimize --help",
 }
 """What the API calls things, and the option that it is on the command line."""

@@ -23,7 +23,7 @@ def why(
         typer.Argument(metavar="ROUTE", show_default=False, help="As `nav show` calls it, such as onnx/openvino-ir."),
     ],
     workspace: Annotated[
-        Path, typer.Argument(metavar="[WORKSPACE]", help="Folder that an earlier run wrote into.")
+        Path, typer.Argument(metavar="[WORKSPACE]", help="Folder that an earlier run wrote into, or a .nav file.")
     ] = Path("navigator_workspace"),
     runner: Annotated[
         str | None, typer.Option("--runner", metavar="RUNNER", show_default=False, help="Only on this runner.")
@@ -38,26 +38,28 @@ def why(
     Examples:
       nav why onnx/openvino-ir
       nav why onnx --runner OnnxCPU runs/yesterday
+      nav why torchscript model.nav
 
     Exit codes: 0 it was told, 2 wrong use.
     """
     with errors_told():
+        from navcore.cli.results import read_results
         from navcore.report.why import steps_of
-        from navcore.store.workspace import Workspace, read_status
+        from navcore.store.workspace import Workspace
 
         space = Workspace(workspace.absolute())
-        status = status_in_options(read_status(workspace))
+        status = status_in_options(read_results(workspace))
         steps = steps_of(status, route, runner, lambda step: space.relative(space.log(step)), str(workspace))
         for step in steps:
-            _tell(step, space.root, workspace)
+            _tell(step, workspace)
 
 
-def _tell(step: Step, root: Path, workspace: Path) -> None:
+def _tell(step: Step, workspace: Path) -> None:
+    from navcore.cli.results import end_of_log_in
     from navcore.report.page import print_page
     from navcore.report.why import last_lines, page
-    from navcore.store.log import end_of_log
 
-    log = end_of_log(root, step.log)
+    log = end_of_log_in(workspace, step.log)
     told = step if log else attrs.evolve(step, log="")
     print_page(lambda _: page(told, str(workspace)), sys.stdout)
     for line in (*last_lines(log or ""), ""):

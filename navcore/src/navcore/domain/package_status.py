@@ -15,10 +15,14 @@ __all__ = ["PackageStatus", "SampleSummary"]
 
 @attrs.frozen
 class SampleSummary:
-    """One compared sample: input shapes by name, and its batch size if it has one."""
+    """One compared sample: input shapes by name, its batch size if it has one, and whether the user gave it.
+
+    The others were made of the user's at other sizes.
+    """
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
     batch_size: int | None
+    given: bool = True
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ import io
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -44,6 +44,7 @@ def run_builds(
     journal: Journal,
     emit: Emit,
     *,
+    facts: Mapping[str, str] | None = None,
     deadline: float = math.inf,
     verbose: bool = False,
 ) -> tuple[BuildResult, ...]:
@@ -55,6 +56,7 @@ def run_builds(
         shelf: What was built before is taken from there.
         journal: What an earlier run has finished is not done again; what this one finishes is noted.
         emit: Told about every step.
+        facts: The environment, from which artifacts that are bound to it take what they were built for.
         deadline: By time.monotonic(); what has not begun by then is skipped.
         verbose: Whether to show what tools print.
     """
@@ -74,6 +76,7 @@ def run_builds(
             model = source.model if parent is None else model_of(parent, source, workspace)
             try:
                 result = _run_build(build, model, parent, workspace, fleet, shelf, verbose)
+                result = _bound(result, build, facts or {})
             except OSError as error:  # not even the log could be written
                 failure = failure_from(error, io.StringIO(), "")
                 result = BuildResult(build.route.id, build.edge.name, Status.FAILED, 0.0, failure=failure)
@@ -101,6 +104,14 @@ def model_of(result: BuildResult, source: Source, workspace: Workspace) -> Model
         path=workspace.root / artifact.path,
         examples=source.model.examples,
     )
+
+
+def _bound(result: BuildResult, build: Build, facts: Mapping[str, str]) -> BuildResult:
+    """Return the result with the facts that its artifact needs; one that nobody knows is `unknown`."""
+    if result.artifact is None or not build.edge.bound_to:
+        return result
+    built_for = tuple((name, facts.get(name, "unknown")) for name in sorted(set(build.edge.bound_to)))
+    return attrs.evolve(result, artifact=attrs.evolve(result.artifact, built_for=built_for))
 
 
 def _skipped(build: Build, failure: Failure) -> BuildResult:

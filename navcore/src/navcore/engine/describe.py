@@ -25,7 +25,7 @@ from navcore.errors import DataloaderError, ModelFileError, NavError, PluginErro
 from navcore.formats import Format
 from navcore.registry import Plugin
 
-__all__ = ["Sample", "Source", "describe"]
+__all__ = ["Opener", "Sample", "Source", "describe", "examples_of"]
 
 _GENERATED = (2, 3)
 
@@ -158,7 +158,7 @@ def _source(
             object=model if live else None,
             path=None if live else Path(model).absolute(),
             call=first.call,
-            examples=_examples(known, signature),
+            examples=examples_of(known, signature),
         ),
         samples=samples,
         title=_title(model, source_format),
@@ -314,7 +314,8 @@ def _refused(inputs: Tensors, index: int, reason: str) -> DataloaderError:
     )
 
 
-def _examples(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors, ...]:
+def examples_of(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors, ...]:
+    """Return the inputs as tools are given them: first one with a batch of two or more, where there is a batch."""
     inputs = [sample.inputs for sample in samples]
     if signature.batch is None:
         return tuple(inputs)

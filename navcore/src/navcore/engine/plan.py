@@ -12,7 +12,7 @@ from navcore.formats import Format
 from navcore.known import FIRST_PARTY
 from navcore.registry import Registry
 
-__all__ = ["Build", "Plan", "Trial", "blocked", "make_plan", "reachable", "works"]
+__all__ = ["Build", "Plan", "Trial", "blocked", "make_plan", "reachable", "runner_for", "works"]
 
 
 @attrs.frozen
@@ -214,7 +214,7 @@ def _without_runner(
             continue
         if any(runner.accepts == route.format for runner in registry.runners):
             continue  # the runners are there, and each says itself why it does not run here
-        fix = _runner_for(route.format)
+        fix = runner_for(route.format)
         verb = "it is built, but not tried" if route in wanted else "not built"
         yield Omission(route.id, f"no installed plugin runs {route.format}; {verb}", fix)
 
@@ -235,11 +235,12 @@ def _unreached(
 
 
 def _maker_of(wanted: Format) -> str:
-    hint = _runner_for(wanted)
+    hint = runner_for(wanted)
     return f"{hint}, or see `nav plugins` for what makes {wanted}" if hint.startswith("pip") else "see `nav plugins`"
 
 
-def _runner_for(target: Format) -> str:
+def runner_for(target: Format) -> str:
+    """Return how to come by a plugin that runs a format."""
     hints = {"onnx": "onnx", "openvino-ir": "openvino", "trt": "trt", "tf-savedmodel": "tf", "jax-stablehlo": "jax"}
     name = hints.get(target.name, "torch" if target.name.startswith("torch") else "")
     return f"pip install {FIRST_PARTY[name].distribution}" if name else "install a plugin that runs it"

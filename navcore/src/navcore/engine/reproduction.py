@@ -12,15 +12,18 @@ from navcore.engine.plan import Build, Plan, Trial
 from navcore.engine.reference import reference_of
 from navcore.store.journal import Journal
 from navcore.store.reproduce import write_build_script, write_trial_script
-from navcore.store.samples import write_samples
 
 __all__ = ["write_scripts"]
 
 _LOGGER = logging.getLogger(__name__)
+_MOST_SAMPLES = 3
 
 
 def write_scripts(plan: Plan, bench: Bench, journal: Journal) -> None:
-    """Write a script for every step whose inputs are there; a tool that cannot be written down has none."""
+    """Write a script for every step whose inputs are there, with the first samples.
+
+    A tool that cannot be written down has none.
+    """
     try:
         _write_scripts(plan, bench, journal)
     except OSError as error:
@@ -28,9 +31,7 @@ def write_scripts(plan: Plan, bench: Bench, journal: Journal) -> None:
 
 
 def _write_scripts(plan: Plan, bench: Bench, journal: Journal) -> None:
-    source, space = bench.source, bench.workspace
-    signature = source.model.signature
-    count = write_samples(space, signature, ((sample.inputs, sample.outputs) for sample in source.samples))
+    count = min(len(bench.source.samples), _MOST_SAMPLES)
     built = {build.route.edges: journal.builds.get(build.route.id) for build in plan.builds}
     for build in plan.builds:
         parent, result = built.get(build.route.parent), built[build.route.edges]

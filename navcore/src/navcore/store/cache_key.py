@@ -19,7 +19,7 @@ from navcore.contracts import Tensors, Tool
 from navcore.domain import FileHash, Signature
 from navcore.plugins import GROUP
 
-__all__ = ["build_key", "device_facts", "examples_digest", "tool_versions"]
+__all__ = ["build_key", "device_facts", "examples_digest", "instructions", "tool_versions"]
 
 _LAYOUT = 1
 """Raised when artifacts that were made before must not be used any more."""
@@ -87,7 +87,7 @@ def device_facts(environment: Mapping[str, str]) -> dict[str, str]:
         "system": platform.system(),
         "machine": platform.machine(),
         "processor": environment.get("cpu.name", "") or platform.processor(),
-        "instructions": _instructions(),
+        "instructions": instructions(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         **gpu,
     }
@@ -113,7 +113,7 @@ def tool_versions(tool: Tool) -> dict[str, str] | None:
 
 
 @functools.cache
-def _instructions() -> str:
+def instructions() -> str:
     """Return a digest of the processor's instruction sets: virtual machines hide its model, as in `AMD EPYC`."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

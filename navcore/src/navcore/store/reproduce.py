@@ -37,7 +37,7 @@ def write_build_script(
         tool: The edge, as `navcore.engine.reference.reference_of` describes it.
         model: What it was given; a live object is not written, but loaded by the script.
         target: Format that it makes.
-        samples: How many `navcore.store.samples.write_samples` has written.
+        samples: How many of those that `navcore.store.samples.write_samples` has written are used, the first ones.
         model_reference: Where a live object comes from, `file.py:attribute` or `module:attribute`; None: the user
             fills in a function.
     """

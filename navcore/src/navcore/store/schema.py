@@ -1,21 +1,19 @@
-"""Records to JSON and back, by cattrs."""
+"""`package.json`: its schema number, what older numbers become, and the record that it holds."""
 
 from __future__ import annotations
 
-import functools
 import json
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 
-from navcore.domain import Dimension, OptimizationProfile, PackageStatus, Tolerance
-from navcore.errors import WorkspaceError
-from navcore.formats import Format, Risk
+from navcore.domain import PackageStatus
+from navcore.errors import UsageError, WorkspaceError
+from navcore.store.strict_json import clean_texts, parse_strict
+from navcore.store.structure import record_data, structured
 
-if TYPE_CHECKING:
-    import cattrs
-
-__all__ = ["SCHEMA", "from_json", "record_data", "record_from", "to_data", "to_json"]
+__all__ = ["MIGRATIONS", "SCHEMA", "from_json", "migrated", "record_data", "record_from", "to_data", "to_json"]
 
 SCHEMA = 1
 """Number of the layout of `package.json`.
@@ -23,34 +21,33 @@ SCHEMA = 1
 1: 2026-11, first.
 """
 
-_TEXTS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType({})
+"""From the data of schema n, without its number, to the data of schema n + 1; one for every n below SCHEMA.
 
+It may not trust the types of anything in the data, and raises ValueError, TypeError or LookupError where they differ.
+"""
+
+_WRITER = "written_by"
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,40}")
 
 Record = TypeVar("Record")
-
-
-def record_data(record: Any) -> Any:
-    """Return any of the domain's records as JSON-ready data."""
-    return _converter().unstructure(record)
 
 
 def record_from(data: Any, kind: type[Record]) -> Record:
     """Return the record that `record_data` described.
 
     Raises:
-        ValueError: The data does not have the record's fields.
+        ValueError: The data does not have the record's fields, or values of other types in them.
     """
-    import cattrs
-
-    try:
-        return _converter().structure(data, kind)
-    except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error))) from error
+    record: Record = structured(data, kind)
+    return record
 
 
 def to_data(status: PackageStatus) -> dict[str, Any]:
-    """Return the record as JSON-ready data, with its schema number first."""
-    return {"schema": SCHEMA, **_converter().unstructure(status)}
+    """Return the record as JSON-ready data, with its schema number and the version of navcore first."""
+    from importlib.metadata import version
+
+    return {"schema": SCHEMA, _WRITER: f"navcore {version('navcore')}", **record_data(status)}
 
 
 def to_json(status: PackageStatus) -> str:
@@ -58,78 +55,65 @@ def to_json(status: PackageStatus) -> str:
     return json.dumps(to_data(status), indent=1, allow_nan=False) + "\n"
 
 
-def from_json(text: str, where: str) -> PackageStatus:
+def from_json(
+    text: str,
+    where: str,
+    *,
+    error: type[UsageError] = WorkspaceError,
+    fix: str = "run the optimisation again",
+    own: bool = True,
+) -> PackageStatus:
     """Return the record.
 
     Args:
         text: As `to_json` wrote it.
         where: Path of the file, for messages.
+        error: What is raised.
+        fix: Its fix where the text is damaged.
+        own: Whether the text is from this machine. What a terminal would obey is taken out of a stranger's texts, and
+            formats that navcore does not know count as code, whatever a stranger says about them.
 
     Raises:
-        WorkspaceError: The text is no JSON, of a newer schema, or does not have the record's fields.
+        UsageError: The text is no JSON, of another schema, or does not have the record's fields: the `error` asked for.
     """
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise WorkspaceError(f"{where} is not JSON: {error}", "run the optimisation again") from error
-    schema = data.get("schema") if isinstance(data, Mapping) else None
-    if schema != SCHEMA:
-        raise WorkspaceError(
-            f"{where} has schema {schema!r}; this navcore reads {SCHEMA}", "pip install --upgrade navcore, or run again"
-        )
-    import cattrs
-
+        data = parse_strict(text)
+    except ValueError as problem:
+        raise error(f"{where} is not JSON: {problem}", fix) from problem
+    if not own:
+        data = clean_texts(data)
+    number = data.get("schema") if isinstance(data, dict) else None
+    if type(number) is not int or not 1 <= number <= SCHEMA:
+        raise error(*_other_schema(data, number, where))
+    del data["schema"]
     try:
-        return _converter().structure({key: data[key] for key in data if key != "schema"}, PackageStatus)
-    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
-        details = "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else error
-        raise WorkspaceError(f"{where} is damaged: {details}", "run the optimisation again") from error
+        if not isinstance(data.pop(_WRITER, ""), str):
+            raise TypeError(f"{_WRITER} is not a text")
+        status: PackageStatus = structured(migrated(data, number, SCHEMA, MIGRATIONS), PackageStatus, own=own)
+    except (LookupError, TypeError, ValueError) as problem:
+        raise error(f"{where} is damaged: {problem}", fix) from problem
+    return status
 
 
-@functools.cache
-def _converter() -> cattrs.Converter:
-    import cattrs
-    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(float, lambda value: value if math.isfinite(value) else str(value))
-    converter.register_structure_hook(float, _structure_float)
-    converter.register_structure_hook(Dimension, lambda value, _: value)
-    converter.register_unstructure_hook(Format, _format_data)
-    converter.register_structure_hook(Format, _structure_format)
-    converter.register_structure_hook(
-        Tolerance | tuple[tuple[str, Tolerance], ...] | None,
-        lambda value, _: _structure_tolerance(converter, value),
-    )
-    omitted = override(omit=True)
-    converter.register_unstructure_hook(
-        OptimizationProfile, make_dict_unstructure_fn(OptimizationProfile, converter, dataloader=omitted)
-    )
-    converter.register_structure_hook(
-        OptimizationProfile, make_dict_structure_fn(OptimizationProfile, converter, dataloader=omitted)
-    )
-    return converter
+def migrated(
+    data: dict[str, Any],
+    number: int,
+    target: int,
+    migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]],
+) -> dict[str, Any]:
+    """Return data of one schema as data of a later one, one step after the other."""
+    for step in range(number, target):
+        data = migrations[step](data)
+    return data
 
 
-def _structure_float(value: Any, _: type) -> float:
-    if isinstance(value, str):
-        return _TEXTS[value]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
-
-
-def _structure_format(value: Any, _: type) -> Format:
-    return Format(value["name"], suffix=value["suffix"], live=value["live"], risk=Risk(value["risk"]))
-
-
-def _format_data(value: Format) -> dict[str, Any]:
-    return {"name": value.name, "suffix": value.suffix, "live": value.live, "risk": value.risk.value}
-
-
-def _structure_tolerance(converter: cattrs.Converter, value: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return converter.structure(value, Tolerance)
-    return converter.structure(value, tuple[tuple[str, Tolerance], ...])
+def _other_schema(data: Any, number: object, where: str) -> tuple[str, str]:
+    """Return cause and fix: the file itself says which navcore wrote it, and that one can read it."""
+    shown = ascii(number) if isinstance(number, str | int | float | None) else f"a {type(number).__name__}"
+    writer = data.get(_WRITER) if isinstance(data, dict) else None
+    version = writer.removeprefix("navcore ") if isinstance(writer, str) else ""
+    known = type(number) is int and number > SCHEMA and _VERSION.fullmatch(version) is not None
+    cause = f"{where} has schema {shown[:40]}; this navcore reads {SCHEMA}"
+    if known:
+        return f"{cause}, and navcore {version} wrote it", f"pip install 'navcore>={version}'"
+    return cause, "pip install --upgrade navcore, or run again"

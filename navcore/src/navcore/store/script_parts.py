@@ -40,7 +40,7 @@ if __name__ == "__main__":
     main()
 '''
 
-PLAIN_LOAD = 'np.load(HERE / folder / f"{sample}-{place}.npy", allow_pickle=False)'
+PLAIN_LOAD = 'np.load(HERE.parent / "samples" / folder / f"{sample}-{place}.npy", allow_pickle=False)'
 
 VIEW_LOAD = f"as_type({PLAIN_LOAD}, spec.dtype)"
 

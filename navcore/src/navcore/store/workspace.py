@@ -12,14 +12,14 @@ import attrs
 from navcore.domain import FileHash, PackageStatus
 from navcore.errors import WorkspaceError
 
-__all__ = ["DEFAULT", "MARKER", "Workspace", "open_workspace", "read_status", "sha256_of"]
+__all__ = ["DEFAULT", "MARKER", "Workspace", "mark", "open_workspace", "read_status", "sha256_of"]
 
 DEFAULT = Path("navigator_workspace")
 MARKER = ".navcore-workspace"
 _STATUS = "package.json"
 _LOCK = ".navcore-lock"
 _LONGEST_NAME = 150
-_OURS = ("artifacts", "logs", "reproduce", "scratch", "journal.json", _STATUS)
+_OURS = ("artifacts", "logs", "reproduce", "samples", "scratch", "journal.json", "origin.json", _STATUS)
 
 
 @attrs.frozen
@@ -144,7 +144,12 @@ def _claim(root: Path) -> None:
                 "touched",
                 "pass workspace=<a new or empty folder>",
             )
-        marker.write_text("This folder is a navcore workspace: a new run removes what earlier runs wrote here.\n")
+        mark(root)
+
+
+def mark(root: Path) -> None:
+    """Make a folder a workspace: from now on runs may remove what earlier ones wrote there."""
+    (root / MARKER).write_text("This folder is a navcore workspace: a new run removes what earlier runs wrote here.\n")
 
 
 def read_status(path: Path | str) -> PackageStatus:
