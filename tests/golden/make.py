@@ -163,7 +163,7 @@ def everything(root: Path) -> PackageStatus:
         title="Net 'ä' (\u2603)",
         source=Format.TORCH,
         signature=RICH_SIGNATURE,
-        samples=(SampleSummary(shapes[0], 2), SampleSummary(shapes[1], None)),
+        samples=(SampleSummary(shapes[0], 2), SampleSummary(shapes[1], None, given=False)),
         request=_rich_request(),
         builds=builds,
         trials=(source, best, *(_failed_trial(kind) for kind in FailureKind), odd),
@@ -332,6 +332,7 @@ def _rich_request() -> Request:
         min_trials=4,
         max_trials=20,
         throughput_cutoff_threshold=None,
+        concurrency=(1, 4),
         throughput_backoff_limit=3,
     )
     return Request(
@@ -341,6 +342,7 @@ def _rich_request() -> Request:
         batching=False,
         sample_count=2,
         max_hops=3,
+        measure="thorough",
         profile=profile,
         tolerance=TOLERANCES,
         precision="bf16",
