@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from navcore.contracts import Strategy
-from navcore.domain import Load, Measurement, Status, TrialResult
+from navcore.domain import Load, Measurement, Ratio, Status, TrialResult
 from navcore.engine.choose import choose
 from navcore.formats import Format
 from navcore.strategies import (
@@ -187,6 +187,17 @@ def test_several_calls_at_once_count_for_throughput() -> None:
     served = attrs.evolve(trial("served", at(8, 5.0)), loads=(load,))
 
     assert "served" == picked(MaxThroughputStrategy(), alone, served)
+    choice = choose([alone, served], [MaxThroughputStrategy()])
+    assert choice is not None
+    assert load == choice.load
+
+
+def test_a_winner_that_cannot_be_told_from_the_source_says_so() -> None:
+    near = attrs.evolve(at(1, 1.0), ratio=Ratio(1.03, 0.97, 1.08))
+    choice = choose([trial("source", at(1, 1.03), hops=0), trial("near", near)], [MinLatencyStrategy()])
+
+    assert choice is not None
+    assert ("near", "best score of 2, though not told apart from the source") == (choice.trial.route, choice.reason)
 
 
 @pytest.mark.parametrize(

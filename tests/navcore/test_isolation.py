@@ -284,3 +284,16 @@ def test_a_live_source_stays_in_this_process(tmp_path: Path) -> None:
     package = run(tmp_path, ToyRunner(name="ToyLive", accepts=TOY_LIVE, plain=True))
 
     assert Status.OK is package.status.trials[0].status
+
+
+def test_a_trial_that_is_tried_again_on_resuming_is_measured_beside_the_others(tmp_path: Path) -> None:
+    package = run(tmp_path, tool_timeouts_s={"ToyNpz": 0.0005}, seed=3)
+    failed = {trial.runner: trial.failure for trial in package.status.trials}["ToyNpz"]
+    assert failed is not None
+    assert "timeout" == failed.kind
+    package = run(tmp_path, resume=True, seed=3)
+    found = {trial.runner: trial for trial in package.status.trials}
+
+    assert Status.OK is found["ToyNpz"].status
+    assert [1, 2] == [measurement.batch_size for measurement in found["ToyNpz"].measurements]
+    assert all(measurement.ratio is not None for measurement in found["ToyNpz"].measurements)

@@ -136,6 +136,29 @@ def test_a_candidate_that_cannot_win_runs_no_further_rounds() -> None:
     assert 2.0 == pytest.approx(slow.measurements[0].ratio.value)
 
 
+def test_a_machine_that_slows_down_does_whoever_was_dropped_no_favour() -> None:
+    clock = Clock()
+    calls: list[str] = []
+    source, other, slow = (
+        clock.candidate(name, ms, calls) for name, ms in (("source", 10.0), ("other", 10.05), ("slow", 14.0))
+    )
+
+    def drifting() -> int:
+        clock.drift = 1.0 if calls.count("slow") < 12 else 2.0  # after its three rounds
+        return clock.now_ns
+
+    for sweep in (source, other, slow):
+        assert isinstance(sweep.timer, LocalTimer)
+        sweep.timer.clock = drifting
+    measure(drifting, source, other, slow, min_trials=9, max_trials=9)
+    found = {sweep.name: sweep.measurements[0] for sweep in (source, other, slow)}
+
+    assert found["slow"].dropped
+    assert len(found["slow"].blocks_ms) < len(found["source"].blocks_ms)
+    assert 1.4 == pytest.approx(found["slow"].p50_ms / found["source"].p50_ms, rel=0.05)
+    assert 1.4 == pytest.approx(found["source"].throughput / found["slow"].throughput, rel=0.05)
+
+
 def test_a_thorough_measurement_drops_nobody() -> None:
     clock = Clock()
     sweeps = [clock.candidate(name, ms) for name, ms in (("source", 40.0), ("fast", 10.0), ("slow", 20.0))]

@@ -71,3 +71,13 @@ def test_the_pair_itself_is_a_tie_under_its_own_floor(one: float, other: float) 
 
 def test_verdicts_read_as_words() -> None:
     assert ["faster", "slower", "tie"] == [str(verdict) for verdict in Verdict]
+
+
+@pytest.mark.parametrize(
+    ("low", "rounds", "expected"),
+    [(1.01, 6, "faster"), (1.01, 5, "tie"), (1.3, 3, "faster"), (1.2, 3, "tie"), (1.9, 2, "tie"), (1.9, 1, "tie")],
+)
+def test_few_rounds_give_a_verdict_only_where_it_is_clear(low: float, rounds: int, expected: str) -> None:
+    assert expected == Ratio(low + 0.1, low, low + 0.2, rounds=rounds).verdict
+    slower = {"faster": "slower", "tie": "tie"}[expected]
+    assert slower == Ratio(1 / (low + 0.1), 1 / (low + 0.2), 1 / low, rounds=rounds).verdict

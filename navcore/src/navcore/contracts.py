@@ -23,7 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 import attrs
 import numpy.typing as npt
 
-from navcore.domain import DeviceKind, Measurement, Names, Signature, TrialResult
+from navcore.domain import DeviceKind, Load, Measurement, Names, Signature, TrialResult
 from navcore.formats import Format
 
 __all__ = [
@@ -236,6 +236,10 @@ class Strategy(Tool):
     def best(self, trial: TrialResult) -> Measurement:
         """Return the measurement to quote for a trial that this strategy picked."""
         return trial.busiest
+
+    def load(self, trial: TrialResult) -> Load | None:
+        """Return the several calls at once to quote beside it, where the strategy counts them; None: one call."""
+        return None
 
 
 @runtime_checkable

@@ -124,7 +124,7 @@ def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
     hand_over = None if conduct.isolate_exports is False else origin.hand_over(bool(conduct.isolate_exports))
     cache = open_cache() if conduct.cache else None
-    fingerprint = origin.fingerprint() if cache is not None else None
+    fingerprint = origin.fingerprint()
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
     fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
@@ -133,7 +133,7 @@ def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any
         check_place(source, space)
         check_tolerance(request, source)
         timed = origin.timed_inputs(source, request)
-        journal, source = _journal(plan, source, request, space, conduct, timed)
+        journal, source = _journal(plan, source, request, space, conduct, timed, fingerprint)
         source = origin.settled(source, space)
         fleet.prepare(plan.tools_on_files())
         bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
@@ -198,23 +198,21 @@ class _Reference:
 
 
 def _journal(
-    plan: Plan, source: Source, request: Request, space: Workspace, conduct: Conduct, timed: Tensors | None
+    plan: Plan,
+    source: Source,
+    request: Request,
+    space: Workspace,
+    conduct: Conduct,
+    timed: Tensors | None,
+    fingerprint: str | None,
 ) -> tuple[Journal, Source]:
     """Return the journal of the run that is resumed, or a new one in a workspace that is cleared for it."""
     asked = attrs.evolve(request, profile=attrs.evolve(request.profile, dataloader=None))
-    verify = getattr(conduct.verify, "__qualname__", type(conduct.verify).__name__)
-    identity = identity_of(
-        [version("navcore"), str(source.model.signature), repr(asked), verify, repr(plan.builds), repr(plan.trials)],
-        [
-            *(
-                array
-                for sample in source.samples
-                for side in (sample.inputs, sample.outputs)
-                for array in side.values()
-            ),
-            *(timed or {}).values(),
-        ],
-    )
+    # A fingerprint tells one model from another. Without one the outputs do, though they may differ in their last bits.
+    outputs = [] if fingerprint else [array for sample in source.samples for array in sample.outputs.values()]
+    inputs = [array for sample in source.samples for array in sample.inputs.values()]
+    texts = (version("navcore"), str(source.model.signature), repr(asked), fingerprint or "", _said(conduct.verify))
+    identity = identity_of([*texts, repr(plan.builds), repr(plan.trials)], [*inputs, *outputs, *(timed or {}).values()])
     found = Journal.read(space.root, identity) if conduct.resume else None
     if found is not None:
         return found, source
@@ -223,6 +221,19 @@ def _journal(
         notice = "there was no run of this model with these options to resume, so everything is done anew"
         source = attrs.evolve(source, notices=(*source.notices, notice))
     return Journal.begin(space.root, identity), source
+
+
+def _said(verify: VerifyFunction | None) -> str:
+    """Return a text that changes with the user's function: its name and its code."""
+    name: str = getattr(verify, "__qualname__", type(verify).__name__)
+    return f"{name} {_code_text(getattr(verify, '__code__', None))}"
+
+
+def _code_text(code: Any) -> str:
+    """Return a text that changes with compiled code; code inside it prints as its address, so it is looked into."""
+    if not hasattr(code, "co_code"):
+        return repr(code)
+    return f"{code.co_code.hex()} {code.co_names!r} {' '.join(map(_code_text, code.co_consts))}"
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from navcore.contracts import Strategy
-from navcore.domain import Measurement, TrialResult
+from navcore.domain import Load, Measurement, TrialResult
 from navcore.hookspecs import hookimpl
 
 __all__ = [
@@ -43,6 +43,9 @@ class MaxThroughputStrategy(Strategy):
 
     def score(self, trial: TrialResult) -> float | None:
         return math.log(trial.throughput) if trial.measurements else None
+
+    def load(self, trial: TrialResult) -> Load | None:
+        return trial.busiest_load
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +87,9 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
             return None
         # The mean of the two, not their sum: a difference of 2 % in both is one of 2 %, as ties are judged.
         return (math.log(trial.throughput) - math.log(trial.quickest.p50_ms)) / 2
+
+    def load(self, trial: TrialResult) -> Load | None:
+        return trial.busiest_load
 
 
 @attrs.frozen(kw_only=True)

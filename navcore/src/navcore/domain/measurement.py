@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import attrs
 
-__all__ = ["Load", "Measurement", "NoiseFloor", "Ratio", "Verdict"]
+__all__ = ["ROUNDS_OF_AN_INTERVAL", "Load", "Measurement", "NoiseFloor", "Ratio", "Verdict"]
+
+ROUNDS_OF_AN_INTERVAL = 6
+"""Rounds from which a 95 % interval of the median exists."""
+
+_CLEAR_ROUNDS = 3
+_CLEARLY = 1.25
 
 
 class Verdict(str, Enum):
@@ -28,19 +35,28 @@ class Ratio:
         value: Median over rounds of source time / candidate time, both measured in the same round.
         low, high: 95 % interval of that median, from order statistics; the range where there are fewer than six rounds.
         floor: By how much a candidate can seem to differ from itself: the A/A pair of the same rounds, see NoiseFloor.
+        rounds: How many both ran.
     """
 
     value: float
     low: float
     high: float
     floor: float = 0.0
+    rounds: int = ROUNDS_OF_AN_INTERVAL
 
     @property
     def verdict(self) -> Verdict:
-        """Faster or slower where the whole interval is, by more than the noise floor; else a tie."""
-        if self.low > 1 + self.floor:
+        """Faster or slower where the whole interval is, by more than the noise floor; else a tie.
+
+        Fewer than six rounds have no interval, and the range of three excludes 1 by chance in a quarter of all cases:
+        there it takes a range beyond 25 %, and of less than three nothing is said.
+        """
+        needed = 1 + self.floor
+        if self.rounds < ROUNDS_OF_AN_INTERVAL:
+            needed = max(needed, _CLEARLY) if self.rounds >= _CLEAR_ROUNDS else math.inf
+        if self.low > needed:
             return Verdict.FASTER
-        return Verdict.SLOWER if self.high < 1 / (1 + self.floor) else Verdict.TIE
+        return Verdict.SLOWER if self.high < 1 / needed else Verdict.TIE
 
 
 @attrs.frozen
@@ -69,12 +85,14 @@ class Measurement:
 
     Attributes:
         batch_size: Size of the batch axis; None where the model has none.
-        mean_ms, std_ms, p50_ms, p90_ms, p95_ms, p99_ms: Latency of one call, over all samples.
+        mean_ms, std_ms, p50_ms, p90_ms, p95_ms, p99_ms: Latency of one call, over all samples; of a candidate whose
+            rounds ended early, in proportion to what the leader took in all rounds, so that a machine that became
+            slower afterwards does it no favour.
         throughput: Inferences per second: batch size (or 1) divided by the median block's time per call.
         noise: Half-width of the 95 % interval of the median block, relative to it; infinite for a single block.
         calls: Timed calls.
-        blocks_ms: Mean time per call of each block, one block per round; candidates share the rounds, the first with
-            the first.
+        blocks_ms: Mean time per call of each block, one block per round, as measured; candidates share the rounds, the
+            first with the first.
         ratio: Paired speed against the source; None for the source, or where it was not measured beside it.
         low_ms, high_ms: 95 % interval of the median block; equal to it where there is one block.
         samples_ms: Every timed sample: a call, or the mean of `calls_per_sample` calls where a call is short.

@@ -205,6 +205,12 @@ class TrialResult:
         return max(alone + [load.throughput for load in self.loads])
 
     @property
+    def busiest_load(self) -> Load | None:
+        """The several calls at once with the most throughput, where that is more than one call at a time gives."""
+        best = max(self.loads, key=lambda load: load.throughput, default=None)
+        return best if best is not None and best.throughput > self.busiest.throughput else None
+
+    @property
     def quickest(self) -> Measurement:
         """The measurement with the shortest median latency; there is one where the trial is OK."""
         return min(self.measurements, key=lambda measurement: measurement.p50_ms)
@@ -224,9 +230,11 @@ class Choice:
         trial: The trial that it picked.
         measurement: The measurement at which the trial is best under the strategy.
         reason: One sentence: first on score, or in a tie and simpler.
+        load: Several calls at once, where the strategy counts throughput and that gives more than one call at a time.
     """
 
     strategy: str
     trial: TrialResult
     measurement: Measurement
     reason: str
+    load: Load | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from navcore.contracts import Strategy
-from navcore.domain import Choice, Status, TrialResult
+from navcore.domain import Choice, Status, TrialResult, Verdict
 from navcore.engine.statistics import SMALLEST, interval, paired
 
 __all__ = ["choose"]
@@ -45,9 +45,12 @@ def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> 
     picked = max(simplest, key=lambda trial: by_trial[id(trial)]) if fewest else simplest[0]
     if picked is winner:
         reason = f"best score of {len(scores)}"
+        ratio = strategy.best(picked).ratio
+        if ratio is not None and ratio.verdict is Verdict.TIE:
+            reason += ", though not told apart from the source"
     else:
         reason = f"tied with {winner.route} on {winner.runner} within the measured noise, and simpler"
-    return Choice(strategy.name, picked, strategy.best(picked), reason)
+    return Choice(strategy.name, picked, strategy.best(picked), reason, strategy.load(picked))
 
 
 def _tie(strategy: Strategy, winner: TrialResult, other: TrialResult) -> float:

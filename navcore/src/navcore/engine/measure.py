@@ -88,7 +88,9 @@ def measure_round_robin(
         if pace.racing:
             _drop(timings, placed, baseline)
     floor = _floor(timings, twin, batch_size)
-    _add(timings, sweeps, batch_size, profile, baseline, floor)
+    counts = _add(timings, sweeps, batch_size, profile, baseline, floor)
+    if not counts:
+        return Rounds(count)
     if placed is not None and pace.racing:
         _settle_places(timings, placed, baseline, batch_size, profile)
     return Rounds(count, floor)
@@ -136,17 +138,33 @@ def _add(
     profile: OptimizationProfile,
     baseline: str | None,
     floor: NoiseFloor | None,
-) -> None:
-    """Give every sweep its measurement; none where the source itself cannot run the batch size."""
+) -> bool:
+    """Give every sweep its measurement, and return whether; none where the source itself cannot run the batch size."""
     base = next((timing for timing in timings if timing.sweep.name == baseline), None)
     source = next((sweep for sweep in sweeps if sweep.name == baseline), None)
     if base is None and source is not None and not source.ended:
         for timing in timings:
             timing.sweep.notes.append(f"batch size {batch_size} does not count: the source cannot run it")
-        return
+        return False
     size = floor.size if floor is not None else 0.0
     for timing in timings:
-        timing.sweep.add(timing.summary(batch_size, base if timing is not base else None, size), profile)
+        drift = _drift(timing, timings)
+        timing.sweep.add(timing.summary(batch_size, base if timing is not base else None, size, drift), profile)
+    return True
+
+
+def _drift(timing: _Timing, timings: Sequence[_Timing]) -> float:
+    """Return how much slower the machine was in all rounds than in those of a candidate that ended early.
+
+    By the quickest of those that ran all of them.
+    """
+    rounds = max(len(other.blocks_ms) for other in timings)
+    mine = len(timing.blocks_ms)
+    if mine == rounds:
+        return 1.0
+    whole = [other.blocks_ms for other in timings if len(other.blocks_ms) == rounds]
+    leader = min(whole, key=lambda blocks: float(np.median(blocks)))
+    return float(np.median(leader) / np.median(leader[:mine]))
 
 
 @attrs.define
@@ -186,9 +204,9 @@ class _Timing:
         self.samples_ms += times
         self.blocks_ms.append(sum(times) / len(times))
 
-    def summary(self, batch_size: int | None, baseline: _Timing | None, floor: float) -> Measurement:
-        """Return what the blocks say."""
-        samples, blocks = np.asarray(self.samples_ms), np.asarray(self.blocks_ms)
+    def summary(self, batch_size: int | None, baseline: _Timing | None, floor: float, drift: float) -> Measurement:
+        """Return what the blocks say, in proportion to the drift of the machine since they ran."""
+        samples, blocks = drift * np.asarray(self.samples_ms), drift * np.asarray(self.blocks_ms)
         p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, [50, 90, 95, 99]))
         low, high = interval(self.blocks_ms)
         return Measurement(
@@ -204,8 +222,8 @@ class _Timing:
             calls=len(samples) * self.shape.calls,
             blocks_ms=tuple(self.blocks_ms),
             ratio=ratio(baseline.blocks_ms, self.blocks_ms, floor) if baseline is not None else None,
-            low_ms=low,
-            high_ms=high,
+            low_ms=drift * low,
+            high_ms=drift * high,
             samples_ms=tuple(self.samples_ms),
             calls_per_sample=self.shape.calls,
             dropped=self.fate.dropped,

@@ -74,9 +74,9 @@ class Standing:
 def standing(blocks: Mapping[str, Sequence[float]], pace: Pace) -> Standing:
     """Return who leads, who is beaten, and whether the rest is settled.
 
-    A candidate is beaten once each of three rounds or more had it 25 % slower than the leader, or once the 95 %
-    interval of its paired ratios lies above 2 %. It is as fast as the leader, for good, once that interval is narrower
-    than 1 % on each side.
+    A candidate that ended its rounds early stays beaten. Another one is beaten once each of three rounds or more had
+    it 25 % slower than the leader, or once the 95 % interval of its paired ratios lies above 2 %. It is as fast as the
+    leader, for good, once that interval is narrower than 1 % on each side.
 
     Args:
         blocks: Times by candidate, round by round; those that ended early have fewer.
@@ -92,7 +92,7 @@ def standing(blocks: Mapping[str, Sequence[float]], pace: Pace) -> Standing:
         if name == leader:
             continue
         ratios = paired(blocks[leader], times)
-        if _is_beaten(ratios):
+        if len(times) < rounds or _is_beaten(ratios):
             beaten[name] = float(np.median(ratios))
         else:
             clear = clear and _is_settled(ratios) and noise(times) <= pace.stability

@@ -49,11 +49,17 @@ def measure_all(
     random = np.random.default_rng(bench.request.seed)
     log = bench.workspace.log("measure")
     inputs = timed_inputs or bench.source.samples[0].inputs
-    for size, feeds in itertools.islice(_timed(bench, inputs), journal.measured, None):
+    for size in itertools.islice(_sizes(bench), journal.measured, None):
         alive = tuple(sweep.name for sweep in sweeps if not sweep.ended)
         if not alive or (time.monotonic() > budget.end and journal.measured):
             break
         emit(StepStarted("measure", f"batch size {size}" if size else "one sample"))
+        feeds = _fitting(bench, inputs, size)
+        if feeds is None:
+            for sweep in sweeps:
+                sweep.stop(f"batch size {size} does not fit into memory: its inputs alone take too much")
+                _note(sweep, candidates[sweep.name], journal)
+            break
         with captured(log, echo=bench.verbose):
             rounds = measure_round_robin(
                 sweeps,
@@ -97,10 +103,23 @@ def sized(bench: Bench, inputs: Tensors, size: int | None) -> Tensors:
     return resized(inputs, batched, size) if size is not None else inputs
 
 
-def _timed(bench: Bench, inputs: Tensors) -> Iterator[tuple[int | None, Tensors]]:
+def _sizes(bench: Bench) -> Iterator[int | None]:
     signature = bench.source.model.signature
-    if not any(signature.batched(spec.name) for spec in signature.inputs):
-        yield None, inputs
-        return
-    for size in batch_sizes(bench.request.profile):
-        yield size, sized(bench, inputs, size)
+    if any(signature.batched(spec.name) for spec in signature.inputs):
+        yield from batch_sizes(bench.request.profile)
+    else:
+        yield None
+
+
+def _fitting(bench: Bench, inputs: Tensors, size: int | None) -> Tensors | None:
+    """Return the inputs at a batch size; None where the machine does not have the memory for two of them."""
+    import psutil
+
+    rows = max((len(array) for array in inputs.values() if array.ndim), default=1)
+    wanted = sum(array.nbytes for array in inputs.values()) * (size or rows) // max(rows, 1)
+    if 2 * wanted > psutil.virtual_memory().available:  # workers get a copy
+        return None
+    try:
+        return sized(bench, inputs, size)
+    except MemoryError:
+        return None

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from navcore.domain import Ratio
+from navcore.domain.measurement import ROUNDS_OF_AN_INTERVAL
 
 __all__ = ["SMALLEST", "interval", "noise", "paired", "ratio"]
 
-SMALLEST = 6
-"""Rounds from which a 95 % interval of the median exists."""
+SMALLEST = ROUNDS_OF_AN_INTERVAL
 
 _OUTSIDE = 0.05
 
@@ -53,4 +53,4 @@ def ratio(base: Sequence[float], other: Sequence[float], floor: float = 0.0) -> 
     """Return the speed of the other against the base, above 1 is faster: the median of paired ratios."""
     ratios = [1 / each for each in paired(base, other)]
     low, high = interval(ratios)
-    return Ratio(float(np.median(ratios)), low, high, floor)
+    return Ratio(float(np.median(ratios)), low, high, floor, len(ratios))

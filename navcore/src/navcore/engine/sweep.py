@@ -97,6 +97,12 @@ class Sweep:
                 "was no closer before"
             )
 
+    def stop(self, note: str) -> None:
+        """End the sweep, if it has not ended, and say why."""
+        if not self.ended:
+            self.ended = True
+            self.notes.append(note)
+
     def hold(self) -> None:
         """Note that the candidate was not beaten."""
         self.behind.clear()
@@ -106,7 +112,8 @@ class Sweep:
         self.failure = error.failure if isinstance(error, StepFailed) else None
         at = f"batch size {batch_size}" if batch_size else "the sample"
         reason = self.failure.reason if self.failure else f"{type(error).__name__}: {first_line(error)}"
-        self.notes.append(f"{at} failed: {reason}")
+        if (note := f"{at} failed: {reason}") not in self.notes:
+            self.notes.append(note)
         self.ended = batch_size is None or batch_size > self.works_at
 
 

@@ -47,6 +47,8 @@ def run_trials(
         emit: Told about every step.
         timed_inputs: The sample that is timed, at any batch size; None: the first one of the source.
     """
+    if journal.measured and any(journal.finished_trial(trial.subject) is None for trial in plan.trials):
+        journal.forget_measurements()  # whoever is tried again is measured beside the others, or not at all
     with contextlib.ExitStack() as opened:
         pairs = list(_checked(plan, builds, bench, journal, budget, emit, opened))
         sweeps, candidates = [sweep for sweep, _ in pairs], {sweep.name: candidate for sweep, candidate in pairs}
@@ -117,6 +119,9 @@ def _baseline(plan: Plan, results: Mapping[str, TrialResult]) -> str | None:
 
 
 def _unmeasured(result: TrialResult, sweep: Sweep) -> TrialResult:
-    reason = sweep.notes[0] if sweep.notes else "it was not measured"
+    if not sweep.notes:
+        reason = "the time for measuring was used up before its turn"
+        return attrs.evolve(result, status=Status.SKIPPED, failure=Failure("budget", reason, "pass a larger budget_s"))
+    reason = sweep.notes[0]
     failure = sweep.failure or Failure("measure", reason)
     return attrs.evolve(result, status=Status.FAILED, failure=failure, notes=tuple(sweep.notes))

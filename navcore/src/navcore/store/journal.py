@@ -110,6 +110,16 @@ class Journal:
         self.trials[subject] = result
         self.write()
 
+    def forget_measurements(self) -> None:
+        """Forget what was measured; what was built and compared stays."""
+        self.measured, self.done, self.ended = 0, False, []
+        self.noise_floors, self.warnings = [], []
+        self.trials = {
+            name: attrs.evolve(result, measurements=(), notes=(), loads=(), cpu_use=None)
+            for name, result in self.trials.items()
+        }
+        self.write()
+
     def write(self) -> None:
         """Write it all; the file is replaced at once. Where it cannot be written, the run goes on without."""
         try:
