@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from nav_onnx import plugin
 from nav_onnx.plugin import nav_describe
-from nav_onnx.run_onnxruntime import OnnxRuntimeRunner, open_session
+from nav_onnx.run_onnxruntime import OnnxRuntimeRunner, open_session, session_infer
 from navcore.contracts import Model
 from navcore.domain import DeviceKind, Names
 from navcore.errors import UsageError
@@ -146,6 +146,35 @@ def test_the_session_does_not_spin_after_a_call(affine):
 
     assert "1" == options.get_session_config_entry("session.force_spinning_stop")
     assert 2 == options.intra_op_num_threads
+
+
+def test_the_outputs_of_a_bound_step_are_the_callers_and_its_inputs_are_read_anew(affine, weight):
+    feeds = {"x": np.ones((2, 3), np.float32)}
+    with CPU.open(_model(affine, (feeds,)), DeviceKind.CPU) as infer:
+        step = infer.bind(feeds)
+        first = step()
+        feeds["x"][:] = 2
+        second = step()
+
+    np.testing.assert_allclose(first["y"], np.ones((2, 3), np.float32) @ weight, rtol=1e-5)
+    np.testing.assert_allclose(second["y"], np.full((2, 3), 2, np.float32) @ weight, rtol=1e-5)
+
+
+def test_an_output_of_a_bound_step_may_change_its_size(save):
+    path = save(
+        [helper.make_node("NonZero", ["x"], ["where"])],
+        [("x", TensorProto.FLOAT, ["N"])],
+        [("where", TensorProto.INT64, [1, "found"])],
+    )
+    feeds = {"x": np.array([1, 0, 1, 1], np.float32)}
+    session = open_session(path, "CPUExecutionProvider")
+    step = session_infer(session, nav_describe(path, feeds, Names()).signature).bind(feeds)
+    first = step()
+    feeds["x"][0] = 0
+    second = step()
+
+    assert [[0, 2, 3]] == first["where"].tolist()
+    assert [[2, 3]] == second["where"].tolist()
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """OpenVINO IR on the CPU."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import attrs
 import numpy as np
 import pytest
@@ -41,6 +44,23 @@ def test_it_computes_in_float32_on_every_cpu(model, expected):
 
     # bfloat16 has 8 bits of mantissa: its error here would be about 1e-2.
     assert error < 1e-4
+
+
+def test_several_threads_may_call_one_instance_and_get_their_own_outputs(model):
+    calls, together = 200, threading.Barrier(4)
+    feeds = [{"image": np.full((4, 3, 6, 5), number, np.float32)} for number in range(4)]
+    with OpenVINORunner(threads=1).open(model, DeviceKind.CPU) as infer:
+
+        def client(number):
+            together.wait(30)
+            return [infer(feeds[number])["maps"] for _ in range(calls)]
+
+        expected = [infer(each)["maps"] for each in feeds]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(client, range(4)))
+
+    for number in range(4):
+        np.testing.assert_allclose(np.stack(found[number]), np.stack([expected[number]] * calls), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("option", "value"), [("precision", "fp32"), ("hint", "fastest"), ("threads", 0)])

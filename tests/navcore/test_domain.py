@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,6 +172,28 @@ def test_batch_sizes_of_a_profile_ascend_and_repeat_nothing(sizes: list[int]) ->
 def test_a_profile_refuses_what_cannot_be_measured(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OptimizationProfile(**options)  # type: ignore[arg-type]  # what is tested
+
+
+COUNTS = ("window_size", "stabilization_windows", "min_trials", "throughput_backoff_limit", "max_batch_size")
+
+
+@pytest.mark.parametrize("name", [*COUNTS, "max_trials", "batch_sizes", "concurrency"])
+@pytest.mark.parametrize("value", [2.0, 2.5, "2"])
+def test_a_profile_counts_in_whole_numbers_and_names_the_field(name: str, value: object) -> None:
+    given = (1, value) if name in {"batch_sizes", "concurrency"} else value
+
+    with pytest.raises(TypeError, match=rf"{name}=.*{value}.*: whole numbers only"):
+        OptimizationProfile(**{name: given})  # type: ignore[arg-type]  # what is tested
+
+
+def test_whole_numbers_of_numpy_are_those_of_python() -> None:
+    theirs = OptimizationProfile(**{name: np.int64(3) for name in COUNTS}, concurrency=np.array([4, 2]))  # type: ignore[arg-type]  # any iterable
+    mine = OptimizationProfile(**dict.fromkeys(COUNTS, 3), concurrency=(2, 4))  # type: ignore[arg-type]  # all are counts
+
+    assert mine == theirs
+    assert hash(mine) == hash(theirs)
+    assert int is type(theirs.window_size)
+    assert [int, int] == list(map(type, theirs.concurrency or ()))
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,13 @@ class Listener:
             self.served.append(subject)
 
 
-def run(tmp_path: Path, *tools: Tool, listener: Listener | None = None, **options: Any) -> nav.Package:
+def run(
+    tmp_path: Path, *tools: Tool, listener: Listener | None = None, model: Any = None, **options: Any
+) -> nav.Package:
     extra = [ToyPlugin(tools=tools or TOY_TOOLS), *([listener] if listener else [])]
     registry = nav.load_plugins(extra, installed=False)
     options = {"optimization_profile": PROFILE, "workspace": tmp_path / "w", "quiet": True} | options
-    return nav.optimize(ToyModel(), toy_samples(), registry=registry, **options)
+    return nav.optimize(model or ToyModel(), toy_samples(), registry=registry, **options)
 
 
 def trial(package: nav.Package, runner: str) -> TrialResult:
@@ -105,6 +107,16 @@ def test_only_the_best_three_and_the_source_are_served(tmp_path: Path) -> None:
     assert () == trial(package, "Toy-4").loads
 
 
+def test_a_source_that_is_a_file_is_served_however_slow_it_is(tmp_path: Path) -> None:
+    ToyModel().save(tmp_path / "toy.npz")
+    runners = [ToyRunner(name=f"Toy-{number}", accepts=TOY_JSON) for number in range(4)]
+    tools = (TOY_TOOLS[1], ToyRunner(repeat=3000), *runners)
+    package = run(tmp_path, *tools, model=tmp_path / "toy.npz")
+
+    assert trial(package, "ToyNpz").loads
+    assert 4 == sum(bool(found.loads) for found in package.status.trials)
+
+
 def test_loads_survive_an_interrupted_run_and_are_not_measured_again(tmp_path: Path) -> None:
     source = ToyRunner(name="ToyLive", accepts=TOY_LIVE, plain=True, repeat=5000)  # the slowest, so its turn is last
     tools = (*TOY_TOOLS[:2], source, *TOY_TOOLS[3:])
@@ -122,14 +134,16 @@ def test_loads_survive_an_interrupted_run_and_are_not_measured_again(tmp_path: P
 
 def test_one_that_could_not_be_served_is_tried_again_on_resuming_and_says_so_once(tmp_path: Path, single: Any) -> None:
     source = ToyRunner(name="ToyLive", accepts=TOY_LIVE, plain=True, repeat=9000)
-    tools = (TOY_TOOLS[0], source, single())
+    tools = (TOY_TOOLS[0], source, single(death="threads"))
     first, then = Listener(break_before="toy-live on ToyLive"), Listener()
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, *tools, listener=first)
     found = trial(run(tmp_path, *tools, listener=then, resume=True), "ToyNpz")
 
     assert ["toy-npz on ToyNpz", "toy-live on ToyLive"] == then.served
-    assert 1 == sum("at once" in note for note in found.notes)
+    assert () == found.loads
+    assert len(found.notes) == len(set(found.notes))
+    assert 1 == sum("2 calls at once on 2 instances at batch size 1 failed" in note for note in found.notes)
 
 
 def test_a_finished_run_that_is_resumed_serves_nobody_and_keeps_the_loads(tmp_path: Path) -> None:
@@ -183,6 +197,44 @@ def test_a_runner_with_threads_shares_the_cpus_among_its_instances(
     assert {(1, 1): None, (1, 2): None, (2, 2): 4, (1, 16): None, (16, 16): 1} == found
 
 
+@attrs.frozen(kw_only=True)
+class Counted(ToyRunner):
+    """Notes how many of its instances are open; breaks the opening of more than `room`."""
+
+    room: int = 99
+    now: list[int] = attrs.field(factory=list, eq=False)
+
+    @contextmanager
+    def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
+        if (self.now[-1] if self.now else 0) >= self.room:
+            raise MemoryError("no room")
+        self.now.append((self.now[-1] if self.now else 0) + 1)
+        try:
+            with ToyRunner.open(self, model, device) as infer:
+                yield infer
+        finally:
+            self.now.append(self.now[-1] - 1)
+
+
+def test_the_instances_of_one_number_of_calls_are_open_at_a_time(tmp_path: Path) -> None:
+    runner = Counted()
+    profile = attrs.evolve(PROFILE, max_batch_size=1, concurrency=(1, 2, 4))
+    run(tmp_path, TOY_TOOLS[0], TOY_TOOLS[2], runner, optimization_profile=profile, isolate=False)
+
+    assert [1, 2, 3, 2, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0] == runner.now
+
+
+def test_instances_for_which_there_is_no_room_are_closed_and_cost_only_what_needs_them(tmp_path: Path) -> None:
+    runner = Counted(room=4)
+    profile = attrs.evolve(PROFILE, max_batch_size=1, concurrency=(4, 2))
+    package = run(tmp_path, TOY_TOOLS[0], TOY_TOOLS[2], runner, optimization_profile=profile, isolate=False)
+    found = trial(package, "ToyNpz")
+
+    assert (0, 4) == (runner.now[-1], max(runner.now))
+    assert {(1, 4), (1, 2), (2, 2)} == ways(found)
+    assert ("4 calls at once on 4 instances at batch size 1 failed: MemoryError: no room",) == found.notes
+
+
 REMOTE = """
 import attrs, os, threading
 from contextlib import contextmanager
@@ -204,6 +256,8 @@ class Single(ToyRunner):
             def alone(feeds):
                 inside.append(1)
                 try:
+                    if self.death == "threads" and threading.current_thread() is not threading.main_thread():
+                        raise RuntimeError("not from a thread")
                     if len(inside) > 1 and self.death:
                         if self.death == "raises":
                             raise RuntimeError("not from two threads")
@@ -231,14 +285,16 @@ def single(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("death", "reason"), [("raises", "RuntimeError: not from two threads"), ("exits", "SystemExit: 3")]
 )
-def test_a_runtime_that_bears_one_call_at_a_time_works_and_says_that_it_could_not_be_served(
+def test_a_way_that_fails_is_left_out_with_a_note_and_the_others_count(
     tmp_path: Path, single: Any, death: str, reason: str, isolate: bool
 ) -> None:
     package = run(tmp_path, *TOY_TOOLS[:3], single(death=death), isolate=isolate)
     found = trial(package, "ToyNpz")
 
-    assert (Status.OK, ()) == (found.status, found.loads)
-    assert [f"several calls at once failed: {reason}"] == [note for note in found.notes if "at once" in note]
+    assert (Status.OK, {(1, 1), (2, 2)}) == (found.status, ways(found))
+    sizes = dict.fromkeys(load.batch_size for load in found.loads)
+    expected = [f"2 calls at once on one instance at batch size {size} failed: {reason}" for size in sizes]
+    assert expected == [note for note in found.notes if "at once" in note]
     assert trial(package, "ToyLive").loads
 
 
@@ -247,9 +303,9 @@ def test_a_crash_under_load_costs_only_the_loads_of_the_one_that_crashed(tmp_pat
     package = run(tmp_path, *TOY_TOOLS[:3], slow, single(name="Killed", death="dies"))
     found = trial(package, "Killed")
 
-    assert (Status.OK, ()) == (found.status, found.loads)
-    (note,) = (note for note in found.notes if "at once" in note)
-    assert note.startswith("several calls at once failed: the worker was killed by SIGKILL")
+    assert (Status.OK, {(1, 1), (2, 2)}) == (found.status, ways(found))
+    note = next(note for note in found.notes if "at once" in note)
+    assert note.startswith("2 calls at once on one instance at batch size 1 failed: the worker was killed by SIGKILL")
     assert {(1, 1), (1, 2), (2, 2)} == ways(trial(package, "ToyNpz"))
     assert trial(package, "ToyLive").loads
 

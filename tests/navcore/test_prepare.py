@@ -197,6 +197,45 @@ def test_an_import_that_kills_the_worker_costs_a_worker_and_no_step(
     assert ["toy", "toy"] == fleet.started
 
 
+@pytest.mark.parametrize("first", ["started before", "died"])
+def test_every_worker_of_a_plugin_imports_ahead_whenever_it_was_started(
+    first: str, module: Write, fleet_of: Callable[..., Fleet]
+) -> None:
+    note = module("needed")
+    tool = runner("toy-1", "needed")
+    fleet = fleet_of(tool)
+    if first == "started before":
+        fleet.worker(tool)
+    fleet.prepare([tool])
+    if first == "died":
+        fleet.worker(tool).kill()
+    worker = fleet.worker(tool)
+
+    assert ("needed",) == worker.imports
+    assert int(note.read_text().split()[-1]) in worker.processes()
+    assert worker is fleet.worker(tool)
+    assert (1 if first == "started before" else 2) == len(note.read_text().split())
+
+
+def test_a_worker_that_cannot_be_started_ahead_is_started_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch, fleet_of: Callable[..., Fleet]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    tool = ToyRunner(name="toy-1")
+    fleet = fleet_of(tool)
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", fail)
+        before = sorted(os.listdir("/dev/fd"))
+        fleet.prepare([tool])
+        after = sorted(os.listdir("/dev/fd"))
+
+    assert before == after
+    assert fleet.worker(tool).alive
+    assert ["toy"] == fleet.started
+
+
 @pytest.mark.parametrize("importing", [False, True])
 def test_closing_while_workers_start_ends_them_within_two_seconds(
     importing: bool, module: Write, fleet_of: Callable[..., Fleet]

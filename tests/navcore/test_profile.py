@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -106,3 +108,30 @@ def test_wrong_options_are_refused_with_words() -> None:
         profiled(spin, (1, ()), min_trials=9, max_trials=3)
     with pytest.raises(UsageError, match="cannot be called"):
         profiled(3, (1, ()))
+
+
+def test_a_report_in_no_folder_is_noticed_before_anything_is_measured(tmp_path: Path) -> None:
+    calls: list[Any] = []
+
+    with pytest.raises(UsageError, match="would be in a folder that does not exist"):
+        profiled(calls.append, (1, 1), report=tmp_path / "none" / "report.yaml")
+    assert [] == calls
+
+
+def test_a_report_that_cannot_be_written_costs_no_results(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+
+    def remove(_: Any) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    results = profiled(remove, (1, 1), report=folder / "report.yaml")
+
+    assert Status.OK is results.runtimes[0].status
+    assert "cannot be written: No such file or directory" in caplog.text
+
+
+def test_batch_sizes_may_be_whole_numbers_of_numpy() -> None:
+    assert (("batch", (4,)),) == profiled(lambda x: x, (np.int64(4), 1)).samples[0]
+    with pytest.raises(DataloaderError):
+        profiled(lambda x: x, (4.0, 1))

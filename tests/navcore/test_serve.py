@@ -115,3 +115,55 @@ def test_what_a_call_raises_comes_through_and_nobody_waits_for_ever(working: int
         call_together([infer, Counting()], FEEDS, 4, 0.05)
 
     assert before == threading.active_count()
+
+
+def test_an_interrupt_before_the_clock_starts_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(threading.Barrier):
+        def wait(self, timeout: float | None = None) -> int:
+            if threading.current_thread() is threading.main_thread():
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    monkeypatch.setattr("navcore.engine.serve.threading.Barrier", Interrupted)
+    before, infer = threading.active_count(), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        call_together([infer], FEEDS, 3, 60.0)
+
+    assert before == threading.active_count()
+    assert 3 == infer.calls
+
+
+def test_an_interrupt_while_calls_are_in_flight_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts = [KeyboardInterrupt()]
+
+    class Interrupted(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            if interrupts:
+                raise interrupts.pop()
+            super().join(timeout)
+
+    monkeypatch.setattr("navcore.engine.serve.threading.Thread", Interrupted)
+    before, start = threading.active_count(), time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        call_together([Counting()], FEEDS, 3, 60.0)
+
+    assert before == threading.active_count()
+    assert time.perf_counter() - start < 30.0
+
+
+def test_a_thread_that_cannot_start_leaves_no_other_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [1, 1]
+
+    class Scarce(threading.Thread):
+        def start(self) -> None:
+            if not left:
+                raise RuntimeError("can't start new thread")
+            left.pop()
+            super().start()
+
+    monkeypatch.setattr("navcore.engine.serve.threading.Thread", Scarce)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        call_together([Counting()], FEEDS, 3, 60.0)
+
+    assert before == threading.active_count()

@@ -273,3 +273,28 @@ def test_a_driver_that_fails_gives_no_figure_for_the_gpu(broken: str, monkeypatc
     meter.stop()
 
     assert meter.usage().device_memory_bytes is None
+
+
+@pytest.mark.parametrize("listed", [[], [SimpleNamespace(pid=1, usedGpuMemory=7000)]])
+def test_a_driver_that_does_not_list_this_process_gives_no_figure(
+    listed: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus(monkeypatch, nvmlDeviceGetComputeRunningProcesses=lambda handle: listed)
+    meter = Meter()
+    meter.start()
+    meter.stop()
+
+    assert meter.usage().device_memory_bytes is None
+
+
+def test_a_process_that_the_driver_lists_only_once_it_uses_a_gpu_began_with_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed: list[SimpleNamespace] = []
+    gpus(monkeypatch, nvmlDeviceGetCount=lambda: 1, nvmlDeviceGetComputeRunningProcesses=lambda handle: listed)
+    meter = Meter()
+    meter.start()
+    listed.append(SimpleNamespace(pid=usage.os.getpid(), usedGpuMemory=300))
+    meter.stop()
+
+    assert 300 == meter.usage().device_memory_bytes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
@@ -16,6 +19,8 @@ from navcore.keywords import checked_keywords
 from navcore.profiling_results import ProfiledRuntime, ProfiledSample, ProfilingResults
 
 __all__ = ["DEFAULT_REPORT", "profile"]
+
+_LOGGER = logging.getLogger(__name__)
 
 DEFAULT_REPORT = Path("navigator_profile.yaml")
 _HEAD = "# Written by navcore.profile, and replaced by its next run.\n"
@@ -45,7 +50,8 @@ def profile(
             dict at the end holds the keyword arguments; or a dict of keyword arguments. The batch size only counts
             for the throughput.
         window_size, stability_percentage, stabilization_windows, min_trials, max_trials: As in `OptimizationProfile`.
-        report: YAML file to write; an earlier report is replaced, any other file is not. None: none.
+        report: YAML file to write; an earlier report is replaced, any other file is not. None: none. Where it
+            cannot be written in the end, the log says so.
         quiet: Whether not to print the table.
 
     Returns:
@@ -53,7 +59,7 @@ def profile(
 
     Raises:
         DataloaderError: There are no samples, or they are no pairs.
-        UsageError: The function cannot be called, an option is wrong, or the report cannot be written.
+        UsageError: The function cannot be called, an option is wrong, or the report is another file or in no folder.
     """
     if not callable(func):
         raise UsageError(f"func={func!r} cannot be called", "pass a function, or an object with __call__")
@@ -82,16 +88,24 @@ def _pairs(dataloader: Iterable[tuple[int, Any]]) -> list[tuple[int, Any]]:
         raise DataloaderError(f"the dataloader is a {type(dataloader).__name__}", "pass a list of pairs")
     pairs = []
     for index, pair in enumerate(dataloader):
-        whole = isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], int)
-        if not whole or pair[0] < 1:
+        size = _whole(pair[0]) if isinstance(pair, tuple | list) and len(pair) == 2 else 0
+        if size < 1:
             raise DataloaderError(
                 f"sample {index} is no pair of a batch size and a sample",
                 "write dataloader=[(batch_size, sample), ...] with batch sizes of 1 or more",
             )
-        pairs.append((pair[0], pair[1]))
+        pairs.append((size, pair[1]))
     if not pairs:
         raise DataloaderError("the dataloader gave no samples", "pass at least one pair of a batch size and a sample")
     return pairs
+
+
+def _whole(size: Any) -> int:
+    """Return a batch size, which may be NumPy's, as an int; 0 where it is no whole number."""
+    try:
+        return operator.index(size)
+    except TypeError:
+        return 0
 
 
 def _results(func: Callable[..., Any], pairs: list[tuple[int, Any]], profiled: OptimizationProfile) -> ProfilingResults:
@@ -140,7 +154,11 @@ def _calling(func: Callable[..., Any], sample: Any) -> Callable[[Any], Any]:
 
 def _check_report(report: Path | str | None) -> None:
     path = None if report is None else Path(report)
-    if path is None or not path.exists():
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise UsageError(f"the report {path} would be in a folder that does not exist", f"mkdir -p {path.parent}")
+    if not path.exists():
         return
     try:
         with path.open("rb") as file:
@@ -155,6 +173,11 @@ def _check_report(report: Path | str | None) -> None:
 
 def _write(results: ProfilingResults, path: Path) -> None:
     temporary = path.with_name(f"{path.name}.new")
-    results.to_file(temporary)
-    temporary.write_text(_HEAD + temporary.read_text(encoding="utf-8"), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        results.to_file(temporary)
+        temporary.write_text(_HEAD + temporary.read_text(encoding="utf-8"), encoding="utf-8")
+        temporary.replace(path)
+    except (OSError, UsageError) as error:  # the results are worth more than their report
+        _LOGGER.warning("there is no report %s: %s", path, str(error).partition("\n")[0])
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -214,7 +214,7 @@ class _Bench:
         log = self.space.log(entry.name)
         with captured(log, echo=self.verbose):
             candidate = self.fleet.open(entry.runner, entry.model, self.request.device, log, entry.name)
-        opened.callback(_close, candidate)
+            opened.callback(_close, candidate)  # at once: an interrupt may come while the log is closed
         return candidate
 
     def swept(self, candidates: Mapping[str, Candidate], sample: Tensors) -> list[Sweep]:

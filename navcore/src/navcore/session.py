@@ -82,16 +82,17 @@ class Session:
     def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
         """Return a step that runs the model on these very arrays, again and again, without looking at them.
 
-        For new inputs, write into the arrays. Where the runtime can place inputs once, it does.
+        For new inputs, write into the arrays.
 
         Args:
             feeds: As for `infer`; contiguous. They are held as long as the step is.
 
         Raises:
-            UsageError: As for `infer`.
+            UsageError: As for `infer`; or an array is not in this machine's byte order, so it would have to be copied.
         """
         if self._infer is None:
             raise self._not_active()
+        _check_byte_order(feeds)
         infer, checked = self._infer, self._checked(feeds)
         bind: Callable[[Tensors], Callable[[], Tensors]] | None = getattr(infer, "bind", None)
         return (lambda: infer(checked)) if bind is None else bind(checked)
@@ -108,7 +109,7 @@ class Session:
         _check_names(feeds, self.signature)
         for spec in self.signature.inputs:
             _check_array(np.asarray(feeds[spec.name]), spec)
-        return {name: np.asarray(feeds[name]) for name in self.signature.input_names}
+        return {name: _native(np.asarray(feeds[name])) for name in self.signature.input_names}
 
 
 class _Guard:
@@ -142,6 +143,19 @@ def _dtype(name: str) -> np.dtype[Any] | None:
 
 def _sizes(spec: TensorSpec) -> tuple[tuple[int, int], ...]:
     return tuple((axis, size) for axis, size in enumerate(spec.shape) if isinstance(size, int))
+
+
+def _native(array: Array) -> Array:
+    """Return the array in this machine's byte order, which signatures and runtimes take for granted."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _check_byte_order(feeds: Tensors) -> None:
+    for name, array in feeds.items() if isinstance(feeds, Mapping) else ():
+        if not np.asarray(array).dtype.isnative:
+            raise UsageError(
+                f"input {name!r} has bytes in the other order, {array.dtype.str}", "bind what array.astype('=') gives"
+            )
 
 
 def _check_names(feeds: Tensors, signature: Signature) -> None:

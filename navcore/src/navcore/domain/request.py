@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -13,6 +15,16 @@ from navcore.formats import Format
 __all__ = ["MEASURES", "OptimizationProfile", "Request", "Tolerance"]
 
 MEASURES = ("quick", "thorough")
+
+_COUNTS = (
+    "max_batch_size",
+    "window_size",
+    "stabilization_windows",
+    "min_trials",
+    "max_trials",
+    "throughput_backoff_limit",
+)
+_LISTS = ("batch_sizes", "concurrency")
 
 
 @attrs.frozen
@@ -29,7 +41,23 @@ def _check_trials(instance: OptimizationProfile, _attribute: object, _value: int
 
 
 def _sizes(values: Iterable[int] | None) -> tuple[int, ...] | None:
-    return None if values is None else tuple(sorted(set(values)))
+    return None if values is None else tuple(sorted(set(map(operator.index, values))))
+
+
+def _whole(value: Any, field: attrs.Attribute[Any]) -> Any:
+    if value is None and field.default is None:
+        return None
+    try:
+        return _sizes(value) if field.name in _LISTS else operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{field.name}={value!r}: whole numbers only") from error
+
+
+def _whole_numbers(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Let the fields that count take whole numbers only, NumPy's as well, with words that name the field."""
+    # Not as converters at the fields: mypy 2.4 refuses attrs.Converter there.
+    whole = attrs.Converter(_whole, takes_field=True)
+    return [field.evolve(converter=whole) if field.name in (*_COUNTS, *_LISTS) else field for field in fields]
 
 
 def _check_sizes(
@@ -45,7 +73,7 @@ def _check_cutoff(_instance: object, _attribute: object, value: float | None) ->
         raise ValueError(f"'throughput_cutoff_threshold' must be >= 0: {value}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=_whole_numbers)
 class OptimizationProfile:
     """How candidates are measured.
 

@@ -76,8 +76,13 @@ class LocalCandidate:
         meter.start()
         start = time.perf_counter()
         stack = contextlib.ExitStack()
-        infer = stack.enter_context(runner.open(model, device))
-        return LocalCandidate(time.perf_counter() - start, infer, stack, LocalTimer(infer), meter)
+        try:
+            infer = stack.enter_context(runner.open(model, device))
+            return LocalCandidate(time.perf_counter() - start, infer, stack, LocalTimer(infer), meter)
+        except BaseException:  # also Ctrl-C: an open runner holds the user's module
+            with contextlib.suppress(Exception, SystemExit):  # a stranger's runtime may raise anything
+                stack.close()
+            raise
 
     @staticmethod
     def reference(runner: Runner, model: Model) -> LocalCandidate:
@@ -130,14 +135,15 @@ class RemoteCandidate:
 
     def reopen(self) -> None:
         """Open the model in the present worker of the runner's plugin, and bind the inputs again."""
-        self._worker = self._fleet.worker(self._runner)
+        worker = self._fleet.worker(self._runner)
         message = {
             "do": "open",
             "tool": self._reference,
             "model": model_data(self._model),
             "device": self._device.value,
         }
-        answer, _ = self._ask(message, example_arrays(self._model))
+        answer, _ = self._ask(message, example_arrays(self._model), worker)
+        self._worker = worker
         self.load_s = answer["load_s"]
         if self._feeds is not None:
             self._ask({"do": "bind"}, self._feeds)
@@ -161,8 +167,9 @@ class RemoteCandidate:
         return times
 
     def usage(self) -> Usage:
-        """Return what it took in its present worker."""
-        self._present()
+        """Return what it took in its present worker; nothing is known where that is gone."""
+        if self._worker is None or not self._worker.alive:
+            return Usage()
         return Usage(**self._ask({"do": "usage"}, None)[0])
 
     def serve(self, partners: Sequence[RemoteCandidate], in_flight: int, seconds: float) -> Served:
@@ -182,11 +189,14 @@ class RemoteCandidate:
         if self._worker is None or not self._worker.alive:
             self.reopen()
 
-    def _ask(self, message: dict[str, Any], arrays: Tensors | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        assert self._worker is not None
+    def _ask(
+        self, message: dict[str, Any], arrays: Tensors | None, worker: Worker | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        asked = worker or self._worker
+        assert asked is not None
         told = {**message, "session": self._session, "log": str(self._log)}
         try:
-            return self._worker.ask(told, arrays, self._fleet.limits_of(self._runner), self._what)
+            return asked.ask(told, arrays, self._fleet.limits_of(self._runner), self._what)
         finally:
             if message["do"] != "block":  # not between timed blocks
                 cut(self._log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import time
@@ -66,10 +67,11 @@ def check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candid
 def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candidate | None]:
     log = _log(trial, bench)
     result = blank(trial)
-    candidate: Candidate | None = None
-    with captured(log, echo=bench.verbose) as file:
+    # What is opened is closed before this returns or is interrupted, unless it agrees: an open runner holds the module.
+    with captured(log, echo=bench.verbose) as file, contextlib.ExitStack() as opened:
         try:
             candidate = bench.fleet.open(trial.runner, model, bench.request.device, log, trial.subject)
+            opened.callback(close, candidate, trial.subject)
             result = attrs.evolve(result, load_s=candidate.load_s)
             result = _compare(result, candidate.infer, bench)
             result = _with_usage(result, candidate)
@@ -79,9 +81,8 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             failure = failure_from(error, file, bench.workspace.relative(log))
             result = attrs.evolve(result, status=Status.FAILED, failure=failure)
         if result.failure is None:
+            opened.pop_all()
             return result, candidate
-        if candidate is not None:
-            close(candidate, trial.subject)
         file.write(f"{result.failure.reason}\n")
     return attrs.evolve(result, failure=attrs.evolve(result.failure, log=bench.workspace.relative(log))), None
 

@@ -54,6 +54,7 @@ class Fleet:
     started: list[str] = attrs.field(factory=list)
     _handed: tuple[tempfile.TemporaryDirectory[str], str] | None = None
     _workers: dict[str, Worker] = attrs.field(factory=dict)
+    _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _starting: dict[str, threading.Thread] = attrs.field(factory=dict)
     _sessions: int = 0
 
@@ -61,16 +62,22 @@ class Fleet:
         """Start the workers of tools that will run in them, and let them import what these need, meanwhile."""
         if not self.isolate:
             return
-        imports: dict[str, dict[str, None]] = {}
+        needed: dict[str, dict[str, None]] = {}
         for tool in tools:
-            imports.setdefault(self.origins.get(tool, tool.name), {}).update(dict.fromkeys(tool.imports))
-        for name, modules in imports.items():
-            if name in self._workers:
+            needed.setdefault(self.origins.get(tool, tool.name), {}).update(dict.fromkeys(tool.imports))
+        for name, modules in needed.items():
+            self._imports[name] = tuple(dict.fromkeys((*self._imports.get(name, ()), *modules)))
+            if name in self._workers:  # it may be at work, so it is told before it is asked for the next thing
                 continue
             worker = self._workers[name] = Worker(name)
+            try:
+                worker.spawn()
+            except OSError as error:
+                _LOGGER.debug("the worker of %s cannot be started ahead: %s", name, error)
+                del self._workers[name]
+                continue
             self.started.append(name)
-            worker.spawn()
-            thread = threading.Thread(target=_greet, args=(worker, tuple(modules)), daemon=True)
+            thread = threading.Thread(target=self._greet, args=(name, worker), daemon=True)
             self._starting[name] = thread
             thread.start()
 
@@ -116,12 +123,12 @@ class Fleet:
         if starting := self._starting.pop(name, None):
             starting.join()
         worker = self._workers.get(name)
+        if worker is not None and worker.alive:
+            self._import(name, worker)
         if worker is None or not worker.alive:
-            if worker is not None:
-                worker.kill()
-            worker = self._workers[name] = Worker(name)
-            self.started.append(name)
-            worker.start()
+            worker = self._anew(name)
+        if not worker.alive:  # of its imports, which are left to the tools from now on
+            worker = self._anew(name)
         return worker
 
     def processes(self) -> tuple[int, ...]:
@@ -144,6 +151,32 @@ class Fleet:
         if self._handed is not None:
             self._handed[0].cleanup()
             self._handed = None
+
+    def _anew(self, name: str) -> Worker:
+        """Start a worker in place of one that has died, and let it import what is needed."""
+        if dead := self._workers.get(name):
+            dead.kill()
+        worker = self._workers[name] = Worker(name)
+        self.started.append(name)
+        worker.start()
+        self._import(name, worker)
+        return worker
+
+    def _greet(self, name: str, worker: Worker) -> None:
+        with contextlib.suppress(StepFailed, ValueError):  # one that did not start is started again when it is needed
+            worker.greet()
+            self._import(name, worker)
+
+    def _import(self, name: str, worker: Worker) -> None:
+        """Let a worker import what its plugin's tools need, so that a framework counts for none of them."""
+        modules = self._imports.get(name, ())
+        if worker.imports == modules:
+            return
+        try:
+            worker.prepare(modules)
+        except StepFailed as error:
+            _LOGGER.debug("the worker of %s did not survive its imports: %s", name, error)
+            self._imports[name] = ()
 
     def _arrives(self, edge: Tool, folder: str, loader: str) -> bool:
         """Whether a worker can read what was handed over; where it cannot, exports run in this process."""
@@ -174,11 +207,6 @@ class Fleet:
             return reference_of(tool)
         except NotPortableError:
             return None
-
-
-def _greet(worker: Worker, imports: tuple[str, ...]) -> None:
-    with contextlib.suppress(StepFailed, ValueError):  # a worker that did not start is started again when it is needed
-        worker.greet(imports)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ __all__ = ["Limits", "Worker"]
 _WATCH_S = 0.05
 _TAIL_BYTES = 2000
 _START_TIMEOUT_S = 120.0
+_MODULE = "navcore.engine.worker"
 
 
 @attrs.frozen
@@ -47,15 +48,18 @@ class Worker:
     Attributes:
         name: Whose tools it runs, for messages.
         steps: Requests served so far.
+        imports: Modules that it was told to import ahead.
     """
 
     name: str
     steps: int = 0
+    imports: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
     _requests: BinaryIO | None = None
     _replies: BinaryIO | None = None
     _lifeline: int = -1
     _watch: _Watch | None = None
+    _ending: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     @property
     def alive(self) -> bool:
@@ -75,33 +79,33 @@ class Worker:
 
     def spawn(self) -> None:
         """Start the process. Spawned, not forked: a fork of torch, TensorFlow or JAX hangs."""
-        request_end, requests = os.pipe()
-        replies, reply_end = os.pipe()
-        life_end, lifeline = os.pipe()
-        theirs = (request_end, reply_end, life_end)
-        try:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            request_end, requests = _pipe(theirs, ours)
+            replies, reply_end = _pipe(ours, theirs)
+            life_end, lifeline = _pipe(theirs, ours)
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                [sys.executable, "-m", "navcore.engine.worker", *map(str, theirs)],
-                pass_fds=theirs,
+                _command(request_end, reply_end, life_end),
+                pass_fds=(request_end, reply_end, life_end),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 env=_environment(),
             )
-        finally:
-            for number in theirs:
-                os.close(number)
+            ours.pop_all()
         self._requests, self._replies = os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
         self._lifeline = lifeline
         self._watch = _Watch(self._process)
         self._watch.start()
 
-    def greet(self, imports: Sequence[str] = ()) -> None:
-        """Tell a new process where modules are found, and which to import ahead; wait until it has done so."""
+    def greet(self) -> None:
+        """Tell a new process where modules are found, and wait until it answers."""
         self.ask({"do": "hello", "path": sys.path}, None, Limits(_START_TIMEOUT_S), "its start")
-        if imports:
-            self.ask({"do": "prepare", "imports": list(imports)}, None, Limits(_START_TIMEOUT_S), "its start")
+
+    def prepare(self, imports: Sequence[str]) -> None:
+        """Let the process import these modules ahead, and wait until it has done so."""
+        self.imports = tuple(imports)
+        self.ask({"do": "prepare", "imports": list(imports)}, None, Limits(_START_TIMEOUT_S), "its start")
 
     def ask(
         self, message: wire.Message, arrays: Tensors | None, limits: Limits, what: str
@@ -114,15 +118,17 @@ class Worker:
             what: What is done, for messages: `"onnx/openvino-ir"`.
 
         Raises:
-            StepFailed: The tool failed, or the worker crashed or was killed; then it is gone.
+            StepFailed: The tool failed; or the arrays cannot be sent, then nothing was; or the worker crashed or was
+                killed, then it is gone.
         """
         watch = self._watch
-        if self._requests is None or self._replies is None or watch is None:
+        requests, replies = self._requests, self._replies
+        if requests is None or replies is None or watch is None:
             raise ValueError(f"worker {self.name!r} is not running")
         watch.limit(limits)
         try:
-            wire.send(self._requests, message, arrays)
-            answer, results = wire.receive(self._replies)
+            _send(requests, message, arrays, what)
+            answer, results = wire.receive(replies)
         except (EOFError, OSError, ValueError) as error:
             raise StepFailed(self._autopsy(what, limits, error, message.get("log"))) from error
         finally:
@@ -158,20 +164,48 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and everything that it started, now."""
-        process, self._process = self._process, None
-        watch, self._watch = self._watch, None
+        with self._ending:  # two threads may end it
+            process, self._process = self._process, None
+            watch, self._watch = self._watch, None
+            streams, self._requests, self._replies = (self._requests, self._replies), None, None
+            lifeline, self._lifeline = self._lifeline, -1
         if watch is not None:
             watch.stop()
         if process is not None:
             _kill_group(process)
-        for stream in (self._requests, self._replies):
+        for stream in streams:
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
-        self._requests = self._replies = None
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        if lifeline >= 0:
+            os.close(lifeline)
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Return the ends of a new pipe, which these close."""
+    ends = os.pipe()
+    reader.callback(os.close, ends[0])
+    writer.callback(os.close, ends[1])
+    return ends
+
+
+def _command(*ends: int) -> list[str]:
+    """Return what runs a worker, without the current folder on its path: a `signal.py` there would be its own."""
+    if sys.version_info >= (3, 11):
+        return [sys.executable, "-P", "-m", _MODULE, *map(str, ends)]
+    # Python 3.10 has no -P; `sys` is built in, so nothing is read from the folder before it is off the path.
+    run = "import sys; del sys.path[0]; import runpy; runpy.run_module(sys.argv.pop(1), None, '__main__', True)"
+    return [sys.executable, "-c", run, _MODULE, *map(str, ends)]
+
+
+def _send(requests: BinaryIO, message: wire.Message, arrays: Tensors | None, what: str) -> None:
+    try:
+        wire.send(requests, message, arrays)
+    except (TypeError, ValueError) as error:
+        if requests.closed:  # the worker was ended meanwhile
+            raise
+        # Nothing has been written yet, so the worker is well.
+        raise StepFailed(Failure("exception", f"the inputs of {what} cannot be sent: {error}")) from error
 
 
 def _environment() -> dict[str, str]:
@@ -227,21 +261,19 @@ class _Watch(threading.Thread):
         self.verdict = ""
         self._process = process
         self._over = threading.Event()
-        self._limits: Limits | None = None
-        self._deadline = 0.0
+        self._watched: tuple[Limits, float] | None = None  # with its deadline
 
     def limit(self, limits: Limits | None) -> None:
         """Begin to watch one request, or end it."""
-        self._deadline = time.monotonic() + limits.timeout_s if limits else 0.0
-        self._limits = limits
+        self._watched = (limits, time.monotonic() + limits.timeout_s) if limits else None
 
     def stop(self) -> None:
         self._over.set()
 
     def run(self) -> None:
         while not self._over.wait(_WATCH_S):
-            limits = self._limits
-            if limits is not None and time.monotonic() > self._deadline:
+            limits, deadline = self._watched or (None, 0.0)
+            if limits is not None and time.monotonic() > deadline:
                 self.verdict = "timeout"
             elif limits is not None and limits.memory_bytes and _resident(self._process.pid) > limits.memory_bytes:
                 self.verdict = "memory"

@@ -42,6 +42,11 @@ class _Setting:
     in_flight: int
     threads: int | None
 
+    def __str__(self) -> str:
+        calls = f"{self.in_flight} calls at once" if self.in_flight > 1 else "one call at a time"
+        where = "one instance" if self.instances == 1 else f"{self.instances} instances"
+        return f"{calls} on {where}" + (f" at batch size {self.batch_size}" if self.batch_size else "")
+
 
 def serve_all(
     sweeps: Sequence[Sweep],
@@ -53,17 +58,22 @@ def serve_all(
     budget: Budget,
     emit: Callable[[Event], None],
     timed_inputs: Tensors | None,
+    *,
+    baseline: str | None,
 ) -> None:
     """Measure the three candidates with the most throughput, and the source, with several calls in flight.
 
     Nothing is done where the profile has no `concurrency`. Each number of calls is tried on one instance and, for an
-    artifact, on as many instances as calls, which share the CPUs where the runner has an option `threads`.
+    artifact, on as many instances as calls, which share the CPUs where the runner has an option `threads`. One way is
+    measured after the other, not interleaved, so that no more instances than one way needs are open at a time; one that
+    fails is left out, with a note.
 
     Args:
         sweeps, candidates: Who was measured.
         plan, builds: What they are.
         bench, journal, budget, emit: As for `run_trials`; what was found is in the journal.
         timed_inputs: As for `run_trials`.
+        baseline: The source; None: it is not measured.
     """
     wanted = bench.request.profile.concurrency
     measured = [sweep for sweep in sweeps if sweep.measurements]
@@ -73,7 +83,7 @@ def serve_all(
     by_route = {build.route: build for build in builds}
     trials = {trial.subject: trial for trial in plan.trials}
     inputs = timed_inputs or bench.source.samples[0].inputs
-    finalists = measured[:_FINALISTS] + [sweep for sweep in measured[_FINALISTS:] if trials[sweep.name].runner.plain]
+    finalists = measured[:_FINALISTS] + [sweep for sweep in measured[_FINALISTS:] if sweep.name == baseline]
     for sweep in finalists:
         if time.monotonic() > budget.end or journal.trials[sweep.name].loads:
             continue
@@ -84,7 +94,7 @@ def serve_all(
         with captured(bench.workspace.log("measure"), echo=bench.verbose):
             loads, trouble = _serve(sweep, candidates[sweep.name], trial.runner, model, wanted, bench, inputs)
         result = journal.trials[sweep.name]
-        notes = tuple(dict.fromkeys((*result.notes, *([trouble] if trouble else []))))  # a resumed run may have it
+        notes = tuple(dict.fromkeys((*result.notes, *trouble)))  # a resumed run may have them
         journal.trials[sweep.name] = attrs.evolve(result, loads=loads, notes=notes)
         sweep.notes = list(notes)
         journal.write()
@@ -98,59 +108,64 @@ def _serve(
     wanted: Sequence[int],
     bench: Bench,
     inputs: Tensors,
-) -> tuple[tuple[Load, ...], str]:
-    """Return what every setting gave; and what went wrong, which ends it."""
-    served: dict[_Setting, list[Served]] = {}
-    random = np.random.default_rng(bench.request.seed)
-    try:
-        with contextlib.ExitStack() as stack:
-            groups = dict(_opened(sweep, candidate, runner, model, wanted, bench, stack))
-            served = {setting: [] for setting in groups}
-            for _ in range(_PASSES):
-                for place in random.permutation(len(groups)):
-                    setting, (first, partners) = list(groups.items())[place]
-                    first.bind(sized(bench, inputs, setting.batch_size))
-                    found = first.serve(partners, setting.in_flight, _SECONDS[bench.request.measure])
-                    served[setting].append(found)
-    except StepFailed as error:
-        return (), f"several calls at once failed: {error.failure.reason}"
-    except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
-        return (), f"several calls at once failed: {type(error).__name__}: {first_line(error)}"
-    return tuple(_load(setting, found) for setting, found in served.items()), ""
+) -> tuple[tuple[Load, ...], tuple[str, ...]]:
+    """Return what every setting gave that worked, and a note about each that did not."""
+    loads: list[Load] = []
+    notes: list[str] = []
+    for settings in _groups(sweep, runner, model, wanted):
+        left = list(settings)
+        while left:  # a failure may have taken the instances down, so what is left gets new ones
+            try:
+                with contextlib.ExitStack() as stack:
+                    instances = _opened(left[0], sweep, candidate, runner, model, bench, stack)
+                    while left:
+                        loads.append(_load(left[0], _passes(left[0], instances, bench, inputs)))
+                        left.pop(0)
+            except StepFailed as error:
+                notes.append(f"{left.pop(0)} failed: {error.failure.reason}")
+            except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+                notes.append(f"{left.pop(0)} failed: {type(error).__name__}: {first_line(error)}")
+    return tuple(loads), tuple(notes)
 
 
-Group = tuple[Candidate, list[Candidate]]
+def _groups(sweep: Sweep, runner: Runner, model: Model, wanted: Sequence[int]) -> Iterator[Sequence[_Setting]]:
+    """Yield what is measured on the same instances, in the order in which it is told."""
+    busiest = max(sweep.measurements, key=lambda found: found.throughput)
+    sizes = dict.fromkeys((sweep.measurements[0].batch_size, busiest.batch_size))
+    for calls in wanted:
+        yield [_Setting(size, 1, calls, None) for size in sizes]
+        if calls > 1 and not model.format.live:
+            threads = max(1, _cpus() // calls) if _has_threads(runner) else None
+            yield [_Setting(size, calls, calls, threads) for size in sizes]
 
 
 def _opened(
+    setting: _Setting,
     sweep: Sweep,
     candidate: Candidate,
     runner: Runner,
     model: Model,
-    wanted: Sequence[int],
     bench: Bench,
     stack: contextlib.ExitStack,
-) -> Iterator[tuple[_Setting, Group]]:
-    sizes = dict.fromkeys(
-        (sweep.measurements[0].batch_size, max(sweep.measurements, key=lambda found: found.throughput).batch_size)
-    )
-    for calls in wanted:
-        for size in sizes:
-            yield _Setting(size, 1, calls, None), (candidate, [])
-        if calls == 1 or model.format.live:
-            continue
-        threads = max(1, _cpus() // calls) if _has_threads(runner) else None
-        options: dict[str, Any] = {"threads": threads} if threads else {}
-        told = attrs.evolve(runner, **options)
-        bench.fleet.adopt(told, runner)
-        group = [
-            bench.fleet.open(told, model, bench.request.device, bench.workspace.log("measure"), sweep.name)
-            for _ in range(calls)
-        ]
-        for copy in group:
-            stack.callback(close, copy, sweep.name)
-        for size in sizes:
-            yield _Setting(size, calls, calls, threads), (group[0], group[1:])
+) -> list[Candidate]:
+    """Return the instances of a setting, which the stack closes; the candidate itself where it is one."""
+    if setting.instances == 1:
+        return [candidate]
+    options: dict[str, Any] = {"threads": setting.threads} if setting.threads else {}
+    told = attrs.evolve(runner, **options)
+    bench.fleet.adopt(told, runner)
+    instances = []
+    for _ in range(setting.instances):
+        log = bench.workspace.log("measure")
+        instances.append(bench.fleet.open(told, model, bench.request.device, log, sweep.name))
+        stack.callback(close, instances[-1], sweep.name)
+    return instances
+
+
+def _passes(setting: _Setting, instances: Sequence[Candidate], bench: Bench, inputs: Tensors) -> list[Served]:
+    first, *partners = instances
+    first.bind(sized(bench, inputs, setting.batch_size))
+    return [first.serve(partners, setting.in_flight, _SECONDS[bench.request.measure]) for _ in range(_PASSES)]
 
 
 def _load(setting: _Setting, found: Sequence[Served]) -> Load:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -10,8 +12,9 @@ from typing import Any
 import attrs
 
 from navcore.contracts import Infer, Tensors
+from navcore.engine.failures import StepFailed, failure_from
 
-__all__ = ["Rest", "rest_of"]
+__all__ = ["Rest", "blaming", "rest_of"]
 
 
 @attrs.frozen(eq=False)
@@ -31,15 +34,45 @@ class Rest:
     reference: Callable[[], AbstractContextManager[Infer]]
 
     def inputs(self) -> Iterator[Tensors]:
-        """Yield the inputs of every further sample."""
-        for sample in itertools.islice(self.dataloader, self.skip, None):
-            yield self.described(sample)
+        """Yield the inputs of every further sample.
+
+        Raises:
+            StepFailed: The dataloader raised.
+        """
+        with blaming("the dataloader failed: "):
+            samples = itertools.islice(self.dataloader, self.skip, None)
+        while True:
+            with blaming("the dataloader failed: "):
+                try:
+                    sample = next(samples)
+                except StopIteration:
+                    return
+                inputs = self.described(sample)
+            yield inputs
 
     def outputs(self, further: Iterable[Tensors]) -> Iterator[Tensors]:
-        """Yield what the source gives for every one of these inputs."""
-        with self.reference() as infer:
+        """Yield what the source gives for every one of these inputs.
+
+        Raises:
+            StepFailed: The source raised.
+        """
+        with contextlib.ExitStack() as stack:
+            with blaming("the source failed: "):
+                infer = stack.enter_context(self.reference())
             for inputs in further:
-                yield infer(inputs)
+                with blaming("the source failed: "):
+                    outputs = infer(inputs)
+                yield outputs
+
+
+@contextlib.contextmanager
+def blaming(whom: str) -> Iterator[None]:
+    """Make what is raised a StepFailed whose reason begins so: the user's function, which reads it, is not to blame."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+        failure = failure_from(error, io.StringIO(), "")
+        raise StepFailed(attrs.evolve(failure, reason=f"{whom}{failure.reason}")) from error
 
 
 def rest_of(

@@ -43,13 +43,22 @@ def call_together(instances: Sequence[Infer], feeds: Tensors, in_flight: int, se
     """
     callers = [_Caller(instances[number % len(instances)], feeds, seconds) for number in range(in_flight)]
     ready, go = threading.Barrier(in_flight + 1), threading.Event()
-    threads = [threading.Thread(target=caller.run, args=(ready, go), daemon=True) for caller in callers]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    go.set()
-    for thread in threads:
-        thread.join()
+    stop, started = threading.Event(), []
+    try:
+        for caller in callers:
+            thread = threading.Thread(target=caller.run, args=(ready, go, stop), daemon=True)
+            thread.start()
+            started.append(thread)
+        ready.wait()
+        go.set()
+        for thread in started:
+            thread.join()
+    finally:  # after an interrupt, or where a thread could not start, nobody stays in an instance that is closed next
+        stop.set()
+        ready.abort()
+        go.set()
+        for thread in started:
+            thread.join()
     for caller in callers:
         if caller.error is not None:
             raise caller.error
@@ -68,17 +77,20 @@ class _Caller:
     took_s: float = 0.0
     error: BaseException | None = None
 
-    def run(self, ready: threading.Barrier, go: threading.Event) -> None:
-        """Call once, wait for the others, then call until the time is over."""
+    def run(self, ready: threading.Barrier, go: threading.Event, stop: threading.Event) -> None:
+        """Call once, wait for the others, then call until the time is over, or all are to stop."""
         try:
             self.infer(self.feeds)
         except BaseException as error:  # told in the caller's thread
             self.error = error
-        ready.wait()
+        try:
+            ready.wait()
+        except threading.BrokenBarrierError:
+            return
         go.wait()
         start = done = time.perf_counter()
         try:
-            while self.error is None and (done - start < self.seconds or not self.calls_ms):
+            while not (stop.is_set() or self.error) and (done - start < self.seconds or not self.calls_ms):
                 began = done
                 self.infer(self.feeds)
                 done = time.perf_counter()

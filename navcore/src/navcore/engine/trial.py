@@ -52,8 +52,9 @@ def run_trials(
     with contextlib.ExitStack() as opened:
         pairs = list(_checked(plan, builds, bench, journal, budget, emit, opened))
         sweeps, candidates = [sweep for sweep, _ in pairs], {sweep.name: candidate for sweep, candidate in pairs}
-        measure_all(sweeps, candidates, _baseline(plan, journal.trials), bench, journal, budget, emit, timed_inputs)
-        serve_all(sweeps, candidates, plan, builds, bench, journal, budget, emit, timed_inputs)
+        baseline = _baseline(plan, journal.trials)
+        measure_all(sweeps, candidates, baseline, bench, journal, budget, emit, timed_inputs)
+        serve_all(sweeps, candidates, plan, builds, bench, journal, budget, emit, timed_inputs, baseline=baseline)
         for sweep in sweeps:
             if not sweep.measurements:
                 journal.trials[sweep.name] = _unmeasured(journal.trials[sweep.name], sweep)

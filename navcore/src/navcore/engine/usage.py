@@ -21,7 +21,7 @@ class Usage:
 
     Attributes:
         memory_bytes: Peak of what was added to the resident memory; None where the system does not tell (Linux does).
-        device_memory_bytes: Likewise on the GPU; None without one.
+        device_memory_bytes: Likewise on the GPU; None without one, and where the driver does not list this process.
         cpu_use: CPU seconds per second while it was timed; None if it was not.
         cpus: Number of CPUs that the process may use.
     """
@@ -54,7 +54,7 @@ class Meter:
             Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
         self._before = _status_bytes("VmRSS")
         self._peak_before = _status_bytes("VmHWM") or 0
-        self._device_before = _device_bytes()
+        self._device_before = _device_bytes() or 0  # not listed before its first use of a GPU
 
     def stop(self) -> None:
         """Note the peak since the start; a second call changes nothing."""
@@ -99,6 +99,7 @@ def _status_bytes(name: str) -> int | None:
 def _device_bytes() -> int | None:
     """Return the GPU memory that this process holds; None without nvidia-ml-py, a driver or a GPU.
 
+    None also where the driver lists no figure for this process: in a container it goes by other process ids.
     Frameworks keep freed memory for themselves, so a candidate opened after a larger one may show less than it needs.
     """
     try:
@@ -110,12 +111,13 @@ def _device_bytes() -> int | None:
     except pynvml.NVMLError:
         return None
     try:
-        total = 0
+        held = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
-                total += (process.usedGpuMemory or 0) if process.pid == os.getpid() else 0
-        return total
+                if process.pid == os.getpid() and process.usedGpuMemory is not None:
+                    held.append(int(process.usedGpuMemory))
+        return sum(held) if held else None
     except pynvml.NVMLError:
         return None
     finally:

@@ -13,6 +13,7 @@ from navcore.contracts import Infer, Tensors, VerifyFunction
 from navcore.domain import Failure, Status, TrialResult
 from navcore.engine.describe import Source
 from navcore.engine.failures import FATAL, StepFailed
+from navcore.engine.rest import blaming
 
 __all__ = ["verified"]
 
@@ -37,10 +38,13 @@ def verified(
         mine, theirs = itertools.tee(source.rest.inputs() if source.rest is not None else ())
         answer: object = verify(_got(infer, source, mine), _expected(source, theirs))
         accepted = bool(answer)
-    except StepFailed as error:  # the candidate, not the user's function
+    except StepFailed as error:  # the candidate, the source or the dataloader, not the user's function
+        if error.__cause__ is not None:  # else its traceback is in the log already
+            log.write("".join(traceback.format_exception(error.__cause__)))
         if error.failure.kind in FATAL:
             raise
-        return _rejected(result, Failure("verify", f"while verify_func read its outputs: {error.failure.reason}"))
+        reason = f"while verify_func read its outputs: {error.failure.reason}"
+        return _rejected(result, Failure("verify", reason, error.failure.fix))
     except (Exception, SystemExit) as error:  # the user's function may raise anything
         log.write("".join(traceback.format_exception(error)))
         reason = f"verify_func raised {type(error).__name__}: {error}"
@@ -56,8 +60,11 @@ def _rejected(result: TrialResult, failure: Failure) -> TrialResult:
 
 
 def _got(infer: Infer, source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
-    yield from (infer(sample.inputs) for sample in source.samples if sample.given)
-    yield from (infer(inputs) for inputs in further)
+    given = (sample.inputs for sample in source.samples if sample.given)
+    for inputs in itertools.chain(given, further):
+        with blaming(""):  # the candidate says what it is
+            outputs = infer(inputs)
+        yield outputs
 
 
 def _expected(source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,12 +41,20 @@ class OpenVINORunner(Runner):
         options = {"PERFORMANCE_HINT": self.hint, "INFERENCE_PRECISION_HINT": self.precision}
         if self.threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(self.threads)
-        request = load_openvino().Core().compile_model(str(model.path), "CPU", options).create_infer_request()
+        compiled = load_openvino().Core().compile_model(str(model.path), "CPU", options)
+        idle = deque([compiled.create_infer_request()])
         inputs, outputs = model.signature.input_names, model.signature.output_names
 
         def infer(feeds: Tensors) -> Tensors:
-            # Outputs are views of the request's buffers unless they are not shared.
-            results = request.infer({name: feeds[name] for name in inputs}, share_inputs=True, share_outputs=False)
+            try:  # a request bears one call at a time, so there are as many as there were calls at once
+                request = idle.pop()
+            except IndexError:
+                request = compiled.create_infer_request()
+            try:
+                # Outputs are views of the request's buffers unless they are not shared.
+                results = request.infer({name: feeds[name] for name in inputs}, share_inputs=True, share_outputs=False)
+            finally:
+                idle.append(request)
             return dict(zip(outputs, results.to_tuple(), strict=True))
 
         yield infer
