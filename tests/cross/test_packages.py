@@ -118,7 +118,7 @@ def test_it_is_optimised_again_without_the_source_and_its_exporters(
     (agreement,) = (trial.agreement for trial in again.status.trials)
     assert agreement is not None
     assert len(package.status.samples) == agreement.samples
-    assert (2, 3) == agreement.batch_sizes
+    assert (1, 2, 3) == agreement.batch_sizes
     once_more = nav.package.load(nav.package.save(again, tmp_path / "again.nav"), registry=only_onnx)
     assert once_more.get_runner().name == again.get_runner().name
 

@@ -288,6 +288,7 @@ def _rich_trial() -> TrialResult:
         notes=("throughput stopped growing before batch size 16", "batch size 32 failed: ä"),
         memory_bytes=123_456_789,
         device_memory_bytes=987_654_321,
+        device_clock_mhz=1755.0,
         cpu_use=1.75,
         cpus=8,
         loads=(Load(8, 2, 4, 1, 8000.0, 2.5, 4.5, 400), Load(None, 1, 1, None, 500.0, 2.0, 3.0, 100)),

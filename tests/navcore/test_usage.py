@@ -247,6 +247,8 @@ def gpus(monkeypatch: pytest.MonkeyPatch, **calls: Any) -> list[str]:
         "nvmlDeviceGetCount": lambda: 2,
         "nvmlDeviceGetHandleByIndex": lambda index: index,
         "nvmlDeviceGetComputeRunningProcesses": processes,
+        "NVML_CLOCK_SM": 1,
+        "nvmlDeviceGetClockInfo": lambda handle, _: 1000 + 500 * handle,
     }
     monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**(known | calls)))  # type: ignore[arg-type]
     return done
@@ -260,6 +262,19 @@ def test_gpu_memory_is_that_of_this_process_on_all_gpus(monkeypatch: pytest.Monk
 
     assert 300 == meter.usage().device_memory_bytes
     assert ["init", "shutdown"] * 2 == done
+
+
+def test_the_clock_is_that_of_the_gpus_in_use_while_it_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch)
+    meter = Meter()
+    meter.start()
+    meter.stop()
+    assert meter.usage().device_clock_mhz is None
+    for _ in range(2):
+        with meter.timed():
+            pass
+
+    assert 1250.0 == meter.usage().device_clock_mhz
 
 
 @pytest.mark.parametrize("broken", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetComputeRunningProcesses"])

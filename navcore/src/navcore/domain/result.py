@@ -175,6 +175,7 @@ class TrialResult:
         memory_bytes: Peak of what opening it and running the samples added to the resident memory of its process; a
             live model's weights were there before and do not count. None where the system does not tell.
         device_memory_bytes: The same for the GPU; None where there is none.
+        device_clock_mhz: Mean clock of the GPU while it was timed; None where there is none.
         cpu_use: CPU seconds per second, over all threads of its process, while it was timed.
         cpus: Number of CPUs that its process may use.
         loads: Throughput with several calls at once, where the profile asks for it.
@@ -194,6 +195,7 @@ class TrialResult:
     notes: tuple[str, ...] = ()
     memory_bytes: int | None = None
     device_memory_bytes: int | None = None
+    device_clock_mhz: float | None = None
     cpu_use: float | None = None
     cpus: int | None = None
     loads: tuple[Load, ...] = ()

@@ -87,12 +87,17 @@ def measure_all(
 
 def _note(sweep: Sweep, candidate: Candidate, journal: Journal) -> None:
     result = journal.trials[sweep.name]
-    cpu_use = result.cpu_use
+    cpu_use, clock = result.cpu_use, result.device_clock_mhz
     if sweep.measurements and sweep.failure is None:
         with contextlib.suppress(StepFailed):  # a neighbour may have taken its worker down
-            cpu_use = candidate.usage().cpu_use
+            used = candidate.usage()
+            cpu_use, clock = used.cpu_use or cpu_use, used.device_clock_mhz or clock
     journal.trials[sweep.name] = attrs.evolve(
-        result, measurements=tuple(sweep.measurements), notes=tuple(sweep.notes), cpu_use=cpu_use
+        result,
+        measurements=tuple(sweep.measurements),
+        notes=tuple(sweep.notes),
+        cpu_use=cpu_use,
+        device_clock_mhz=clock,
     )
 
 

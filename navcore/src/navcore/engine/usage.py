@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -22,12 +23,14 @@ class Usage:
     Attributes:
         memory_bytes: Peak of what was added to the resident memory; None where the system does not tell (Linux does).
         device_memory_bytes: Likewise on the GPU; None without one, and where the driver does not list this process.
+        device_clock_mhz: Mean clock of the GPUs that this process uses, at the ends of timed blocks; None without one.
         cpu_use: CPU seconds per second while it was timed; None if it was not.
         cpus: Number of CPUs that the process may use.
     """
 
     memory_bytes: int | None = None
     device_memory_bytes: int | None = None
+    device_clock_mhz: float | None = None
     cpu_use: float | None = None
     cpus: int | None = None
 
@@ -47,6 +50,7 @@ class Meter:
     _device_before: int | None = None
     _cpu_s: float = 0.0
     _wall_s: float = 0.0
+    _clocks_mhz: list[float] = attrs.field(factory=list)
 
     def start(self) -> None:
         """Begin to watch memory."""
@@ -75,12 +79,15 @@ class Meter:
         yield
         self._cpu_s += time.process_time() - cpu
         self._wall_s += time.perf_counter() - wall
+        if self.device_memory_bytes:  # it uses a GPU; the clock is looked at once the block is over
+            self._clocks_mhz += _asked(_clocks) or []
 
     def usage(self) -> Usage:
         """Return what was found."""
         return Usage(
             memory_bytes=self.memory_bytes,
             device_memory_bytes=self.device_memory_bytes,
+            device_clock_mhz=sum(self._clocks_mhz) / len(self._clocks_mhz) if self._clocks_mhz else None,
             cpu_use=self._cpu_s / self._wall_s if self._wall_s else None,
             cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         )
@@ -102,6 +109,31 @@ def _device_bytes() -> int | None:
     None also where the driver lists no figure for this process: in a container it goes by other process ids.
     Frameworks keep freed memory for themselves, so a candidate opened after a larger one may show less than it needs.
     """
+    return _asked(lambda driver: sum(held.values()) if (held := _held(driver)) else None)
+
+
+def _clocks(driver: Any) -> list[float]:
+    """Return the clock of the streaming multiprocessors, in MHz, of each GPU that this process uses."""
+    handles = (driver.nvmlDeviceGetHandleByIndex(index) for index in _held(driver))
+    return [float(driver.nvmlDeviceGetClockInfo(handle, driver.NVML_CLOCK_SM)) for handle in handles]
+
+
+def _held(driver: Any) -> dict[int, int]:
+    """Return the bytes that this process holds by the index of the GPU."""
+    held: dict[int, int] = {}
+    for index in range(driver.nvmlDeviceGetCount()):
+        handle = driver.nvmlDeviceGetHandleByIndex(index)
+        for process in driver.nvmlDeviceGetComputeRunningProcesses(handle):
+            if process.pid == os.getpid() and process.usedGpuMemory is not None:
+                held[index] = held.get(index, 0) + int(process.usedGpuMemory)
+    return held
+
+
+Answer = TypeVar("Answer")
+
+
+def _asked(question: Callable[[Any], Answer]) -> Answer | None:
+    """Return what the driver answers; None without nvidia-ml-py, a driver or a GPU."""
     try:
         import pynvml
     except ImportError:
@@ -111,13 +143,7 @@ def _device_bytes() -> int | None:
     except pynvml.NVMLError:
         return None
     try:
-        held = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
-                if process.pid == os.getpid() and process.usedGpuMemory is not None:
-                    held.append(int(process.usedGpuMemory))
-        return sum(held) if held else None
+        return question(pynvml)
     except pynvml.NVMLError:
         return None
     finally:

@@ -22,6 +22,8 @@ def trial_facts(trial: TrialResult) -> Iterator[tuple[str, str]]:
         yield "memory", f"{size_text(trial.memory_bytes)} more in its process at the peak"
     if trial.device_memory_bytes is not None:
         yield "device memory", f"{size_text(trial.device_memory_bytes)} more"
+    if trial.device_clock_mhz is not None:
+        yield "device clock", f"{trial.device_clock_mhz:.0f} MHz while it was timed"
     if trial.cpu_use is not None:
         yield "CPU", f"{trial.cpu_use:.1f} CPUs busy while it was timed, of {trial.cpus} that it may use"
     if trial.agreement is not None:

@@ -115,7 +115,7 @@ class Journal:
         self.measured, self.done, self.ended = 0, False, []
         self.noise_floors, self.warnings = [], []
         self.trials = {
-            name: attrs.evolve(result, measurements=(), notes=(), loads=(), cpu_use=None)
+            name: attrs.evolve(result, measurements=(), notes=(), loads=(), cpu_use=None, device_clock_mhz=None)
             for name, result in self.trials.items()
         }
         self.write()
