@@ -120,11 +120,10 @@ def trial(route: str, held: Format, runner: str, p50_ms: float, hops: int) -> Tr
         True,
         None,
         ("a note",),
-        1000,
-        None,
-        1.0,
-        2,
-        loads,
+        memory_bytes=1000,
+        cpu_use=1.0,
+        cpus=2,
+        loads=loads,
     )
 
 
