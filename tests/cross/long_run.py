@@ -31,7 +31,7 @@ class Ledger:
 
 
 def main() -> None:
-    """Optimise a toy along several routes that each take a moment."""
+    """Optimise a toy along several routes that each take a moment, at sizes that no race of times ends."""
     workspace, ledger = Path(sys.argv[1]), Path(sys.argv[2])
     tools = [
         *TOY_TOOLS,
@@ -44,7 +44,7 @@ def main() -> None:
         ToyModel(),
         toy_samples(),
         workspace=workspace,
-        optimization_profile=nav.OptimizationProfile(max_batch_size=4, window_size=3, max_trials=3),
+        optimization_profile=nav.OptimizationProfile(batch_sizes=(1, 2, 4), window_size=3, max_trials=3),
         registry=registry,
         resume="--resume" in sys.argv,
         quiet=True,
