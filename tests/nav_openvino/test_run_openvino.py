@@ -63,7 +63,7 @@ def test_several_threads_may_call_one_instance_and_get_their_own_outputs(model):
         np.testing.assert_allclose(np.stack(found[number]), np.stack([expected[number]] * calls), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("option", "value"), [("precision", "fp32"), ("hint", "fastest"), ("threads", 0)])
+@pytest.mark.parametrize(("option", "value"), [("precision", "f32"), ("hint", "fastest"), ("threads", 0)])
 def test_an_option_that_does_not_exist_is_refused(option, value):
     with pytest.raises(ValueError, match=f"'{option}' must be"):
         attrs.evolve(OpenVINORunner(), **{option: value})

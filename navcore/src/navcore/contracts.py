@@ -23,7 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 import attrs
 import numpy.typing as npt
 
-from navcore.domain import DeviceKind, Load, Measurement, Names, Signature, TrialResult
+from navcore.domain import PRECISIONS, DeviceKind, Load, Measurement, Names, Signature, TrialResult
 from navcore.formats import Format
 
 __all__ = [
@@ -113,13 +113,27 @@ class Tool(ABC):
             and `._+-`, the first a letter or a digit.
         imports: Modules that using the tool imports. A worker imports them ahead, while other things are done, so that
             their time and memory count for no candidate.
+        precision: Precision that it lowers the model to, one of `navcore.domain.PRECISIONS`; such a tool is used only
+            where the user asks for that precision. None: the model keeps its own.
+        deprecated: Why its framework is about to drop what it uses, in one sentence; empty where it is not. What such
+            a tool gives says so, and is never chosen on a tie.
     """
 
     name: str
     imports: tuple[str, ...] = ()
+    precision: str | None = attrs.field(default=None, validator=attrs.validators.in_((None, *PRECISIONS)))
+    deprecated: str = ""
 
     def unavailable(self) -> str | None:
         """Return why the tool cannot work on this machine, as `cause; fix`, or None if it can."""
+        return None
+
+    def unsuited(self, model: Model) -> str | None:
+        """Return why there is no point in trying the tool on this model, as one sentence, or None if there is.
+
+        Asked before an edge writes or a runner opens the model; what is unsuited is skipped, with the reason. It looks
+        at the live object, or at the signature, and is quick.
+        """
         return None
 
 
@@ -146,12 +160,15 @@ class Edge(Tool):
         bound_to: Names of facts of the environment (`nav_environment` and `navcore.environment`) without which, at
             the values that they have where it is built, the artifact does not work: `("gpu.name", "tensorrt")`.
             Empty for an artifact that works wherever its runner does.
+        fallback: Whether it is walked only where no other route to its target, from the same source, was built: an
+            older engine that takes what the first one refuses. It stands in the report either way.
     """
 
     source: Format
     target: Format = attrs.field()
     stage: Stage | None = None
     bound_to: tuple[str, ...] = ()
+    fallback: bool = False
 
     @target.validator
     def _check_target(self, _attribute: object, value: Format) -> None:
@@ -216,8 +233,9 @@ class Runner(Tool):
     def open(self, model: Model, device: DeviceKind) -> AbstractContextManager[Infer]:
         """Load the model, give a callable that runs it, and release everything on exit.
 
-        The Infer may also have `bind(feeds) -> step`, `synchronize()`, `native(*args, **kwargs)` and
-        `placement()`; a runner that offers none is complete.
+        The Infer may also have `bind(feeds) -> step`, `synchronize()`, `native(*args, **kwargs)`, `placement()` and
+        `notes() -> tuple[str, ...]`, sentences about what the runtime has done so far, such as compiling; a runner
+        that offers none is complete.
         """
 
 

@@ -9,15 +9,14 @@ import attrs
 
 from navcore.collect import Claim, collect
 from navcore.contracts import Converter, CustomConfig, Edge, Exporter, Runner, Tool
-from navcore.domain import MEASURES, DeviceKind, Names, OptimizationProfile, Request, Tolerance
+from navcore.domain import MEASURES, PRECISIONS, DeviceKind, Names, OptimizationProfile, Request, Tolerance
 from navcore.engine.plan import reachable, works
 from navcore.errors import UnknownNameError, UsageError
 from navcore.formats import Format
 from navcore.registry import Registry
 
-__all__ = ["PRECISIONS", "configured", "default_device", "make_request"]
+__all__ = ["configured", "default_device", "make_request"]
 
-PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "int8")
 
 
 def make_request(

@@ -14,7 +14,7 @@ from navcore.domain.event import (
 from navcore.domain.failure import Failure, FailureKind
 from navcore.domain.measurement import Load, Measurement, NoiseFloor, Ratio, Verdict
 from navcore.domain.package_status import PackageStatus, SampleSummary
-from navcore.domain.request import MEASURES, OptimizationProfile, Request, Tolerance
+from navcore.domain.request import MEASURES, PRECISIONS, OptimizationProfile, Request, Tolerance
 from navcore.domain.result import (
     Agreement,
     Artifact,
@@ -27,10 +27,11 @@ from navcore.domain.result import (
     TrialResult,
 )
 from navcore.domain.route import Route
-from navcore.domain.signature import Dimension, Names, Signature, TensorSpec
+from navcore.domain.signature import Dimension, Names, Range, Signature, TensorSpec
 
 __all__ = [
     "MEASURES",
+    "PRECISIONS",
     "Agreement",
     "Artifact",
     "BatchMeasured",
@@ -51,6 +52,7 @@ __all__ = [
     "OptimizationProfile",
     "OutputAgreement",
     "PackageStatus",
+    "Range",
     "Ratio",
     "Request",
     "Route",

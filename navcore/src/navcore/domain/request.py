@@ -12,9 +12,12 @@ from navcore.domain.device import DeviceKind
 from navcore.domain.signature import Names
 from navcore.formats import Format
 
-__all__ = ["MEASURES", "OptimizationProfile", "Request", "Tolerance"]
+__all__ = ["MEASURES", "PRECISIONS", "OptimizationProfile", "Request", "Tolerance"]
 
 MEASURES = ("quick", "thorough")
+
+PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "int8", "nvfp4")
+"""What a model may compute in, the finest first."""
 
 _COUNTS = (
     "max_batch_size",

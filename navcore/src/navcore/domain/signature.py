@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["Dimension", "Names", "Signature", "TensorSpec"]
+__all__ = ["Dimension", "Names", "Range", "Signature", "TensorSpec"]
 
 Dimension = int | str
 """A size, or the name of a size that may differ from call to call."""
@@ -45,6 +45,33 @@ class TensorSpec:
         return f"{self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]"
 
 
+def _check_largest(instance: Range, _attribute: object, value: int | None) -> None:
+    if value is not None and value < instance.smallest:
+        raise ValueError(f"{instance.dimension}: largest={value} is below smallest={instance.smallest}")
+
+
+@attrs.frozen
+class Range:
+    """Sizes that a named dimension may have.
+
+    Attributes:
+        dimension: Its name.
+        smallest, largest: Both included; None: no largest is known.
+    """
+
+    dimension: str
+    smallest: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    largest: int | None = attrs.field(default=None, validator=_check_largest)
+
+    def __contains__(self, size: int) -> bool:
+        return self.smallest <= size and (self.largest is None or size <= self.largest)
+
+    def __str__(self) -> str:
+        if self.largest is None:
+            return f"{self.dimension} from {self.smallest}"
+        return f"{self.dimension} {self.smallest} to {self.largest}"
+
+
 @attrs.frozen
 class Signature:
     """Inputs and outputs, in the order in which a positional call takes and returns them.
@@ -52,11 +79,14 @@ class Signature:
     Attributes:
         inputs, outputs: One spec per tensor; names are unique on each side.
         batch: Name of the batch dimension, or None where the batch size cannot change.
+        ranges: The sizes that named dimensions are good for, where there are limits: beyond them the artifact may
+            refuse, crash, or give garbage. Sorted by dimension, each at most once.
     """
 
     inputs: tuple[TensorSpec, ...] = attrs.field(validator=_check_unique)
     outputs: tuple[TensorSpec, ...] = attrs.field(validator=_check_unique)
     batch: str | None = None
+    ranges: tuple[Range, ...] = ()
 
     @property
     def input_names(self) -> tuple[str, ...]:

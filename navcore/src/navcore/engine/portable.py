@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from navcore.contracts import Array, Model, Tensors
-from navcore.domain import Signature, TensorSpec
+from navcore.domain import Range, Signature, TensorSpec
 from navcore.engine.reference import load
 from navcore.formats import Format, Risk
 
@@ -18,7 +18,8 @@ def signature_data(signature: Signature) -> dict[str, Any]:
     """Return the signature as JSON-ready data."""
     sides = (signature.inputs, signature.outputs)
     inputs, outputs = ([[spec.name, spec.dtype, list(spec.shape)] for spec in side] for side in sides)
-    return {"inputs": inputs, "outputs": outputs, "batch": signature.batch}
+    ranges = [[each.dimension, each.smallest, each.largest] for each in signature.ranges]
+    return {"inputs": inputs, "outputs": outputs, "batch": signature.batch, "ranges": ranges}
 
 
 def signature_from(data: Mapping[str, Any]) -> Signature:
@@ -27,7 +28,7 @@ def signature_from(data: Mapping[str, Any]) -> Signature:
         tuple(TensorSpec(name, dtype, tuple(shape)) for name, dtype, shape in data[side])
         for side in ("inputs", "outputs")
     )
-    return Signature(inputs, outputs, data["batch"])
+    return Signature(inputs, outputs, data["batch"], tuple(Range(*each) for each in data["ranges"]))
 
 
 def model_data(model: Model) -> dict[str, Any]:

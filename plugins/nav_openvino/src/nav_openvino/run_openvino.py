@@ -15,6 +15,9 @@ from navcore.formats import Format
 
 __all__ = ["OpenVINORunner"]
 
+_ELEMENT_TYPES = {None: "f32", "fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""OpenVINO's names of precisions."""
+
 
 @attrs.frozen(kw_only=True)
 class OpenVINORunner(Runner):
@@ -22,7 +25,7 @@ class OpenVINORunner(Runner):
 
     Attributes:
         hint: `LATENCY` or `THROUGHPUT`.
-        precision: Element type to compute in. Left to itself, OpenVINO takes bfloat16 on CPUs that have it.
+        precision: None computes in float32; left to itself, OpenVINO takes bfloat16 on CPUs that have it.
         threads: None: as many as there are cores.
     """
 
@@ -30,7 +33,7 @@ class OpenVINORunner(Runner):
     accepts: Format = Format.OPENVINO_IR
     devices: tuple[DeviceKind, ...] = (DeviceKind.CPU,)
     hint: str = attrs.field(default="LATENCY", validator=attrs.validators.in_(("LATENCY", "THROUGHPUT")))
-    precision: str = attrs.field(default="f32", validator=attrs.validators.in_(("f32", "bf16", "f16")))
+    precision: str | None = attrs.field(default=None, validator=attrs.validators.in_(tuple(_ELEMENT_TYPES)))
     threads: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
 
     def unavailable(self) -> str | None:
@@ -38,7 +41,7 @@ class OpenVINORunner(Runner):
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
-        options = {"PERFORMANCE_HINT": self.hint, "INFERENCE_PRECISION_HINT": self.precision}
+        options = {"PERFORMANCE_HINT": self.hint, "INFERENCE_PRECISION_HINT": _ELEMENT_TYPES[self.precision]}
         if self.threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(self.threads)
         compiled = load_openvino().Core().compile_model(str(model.path), "CPU", options)
