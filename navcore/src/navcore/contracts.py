@@ -264,6 +264,9 @@ class Strategy(Tool):
 class CustomConfig(Protocol):
     """Options for the registered tools of a format, given as `custom_configs=[...]`.
 
+    A config may also have `precisions`, a tuple of names: then those of its tools that lower the model to one of them
+    are used, as if the user had asked for that precision for them alone.
+
     Attributes:
         format: The config is asked about the edges that make this format and the runners that accept it.
     """

@@ -39,6 +39,7 @@ def optimize(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
+    precision: str | Sequence[str] | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -76,6 +77,9 @@ def optimize(
         custom_configs: Options for the tools of single formats.
         input_names, output_names: Names in flattening order; None: the plugin's.
         model_precision: `fp32`, `fp16`, `bf16`, `int8`, `fp8`: sets the default tolerance; None: the outputs' dtypes.
+        precision: What candidates may be lowered to: one or more of `fp16`, `bf16`, `fp8`, `int8`, `nvfp4`, or `auto`
+            for everything that the tools here can do; each is compared with the tolerance of its precision. None and
+            `fp32`: candidates keep the precision of the model.
         tolerance: For all outputs, or by output name; None: by precision, see docs/measuring.md.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
         max_hops: Most edges in a route.
@@ -137,6 +141,7 @@ def optimize(
         profile=optimization_profile,
         tolerance=tolerance,
         precision=model_precision,
+        precisions=precision,
         input_names=input_names,
         output_names=output_names,
         seed=seed,
@@ -152,6 +157,7 @@ def make_run_plan(
     target_device: DeviceKind | str | None = None,
     runners: Sequence[str | Runner] | None = None,
     custom_configs: Sequence[CustomConfig] | None = None,
+    precision: str | Sequence[str] | None = None,
     max_hops: int = 4,
     source_format: Format | None = None,
     registry: Registry | None = None,
@@ -171,5 +177,6 @@ def make_run_plan(
         target_formats=target_formats,
         runners=runners,
         device=target_device,
+        precisions=precision,
         max_hops=max_hops,
     )

@@ -18,7 +18,6 @@ from navcore.registry import Registry
 __all__ = ["configured", "default_device", "make_request"]
 
 
-
 def make_request(
     registry: Registry,
     source: Format,
@@ -32,6 +31,7 @@ def make_request(
     profile: OptimizationProfile | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     precision: str | None = None,
+    precisions: str | Sequence[str] | None = None,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     seed: int = 0,
@@ -53,6 +53,7 @@ def make_request(
             profile=OptimizationProfile() if profile is None else profile,
             tolerance=_tolerance(tolerance),
             precision=_precision(precision),
+            precisions=_precisions(precisions),
             names=Names(_names("input_names", input_names), _names("output_names", output_names)),
             seed=seed,
             measure=_measure(measure),
@@ -118,6 +119,20 @@ def _precision(value: str | None) -> str | None:
     return value
 
 
+def _precisions(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return what is asked for, the finest first; `auto` is everything."""
+    if value is None:
+        return ()
+    names = (value,) if isinstance(value, str) else tuple(_sequence("precision", value))
+    if names == ("auto",):
+        return PRECISIONS
+    for name in names:
+        if name not in PRECISIONS:
+            known = (*PRECISIONS, "auto")
+            raise UnknownNameError("precision", str(name), known, f"write one or more of {', '.join(known)}")
+    return tuple(name for name in PRECISIONS if name in names)
+
+
 def _tolerance(
     value: Tolerance | Mapping[str, Tolerance] | None,
 ) -> Tolerance | tuple[tuple[str, Tolerance], ...] | None:
@@ -162,8 +177,10 @@ def _configure(registry: Registry, config: CustomConfig) -> Registry:
     if collected.problems:
         problem = collected.problems[0]
         raise UsageError(f"{config!r}: {problem.reason}", problem.fix)
+    lowered = tuple(getattr(config, "precisions", ()))
     return attrs.evolve(
         registry,
+        asked=registry.asked | {tool for tool in changed if tool.precision in lowered},
         edges=collected.edges,
         runners=collected.runners,
         origins={tool: registry.origins.get(tool, owner) for tool in collected.origins},

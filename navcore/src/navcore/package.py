@@ -121,6 +121,7 @@ def optimize(
     debug: bool = False,
     verify_func: VerifyFunction | None = None,
     custom_configs: Sequence[CustomConfig] | None = None,
+    precision: str | Sequence[str] | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     max_hops: int | None = None,
     seed: int | None = None,
@@ -148,7 +149,7 @@ def optimize(
         workspace: As for `navcore.optimize`; another folder than the package's own.
         verbose, debug, verify_func: As for `navcore.optimize`.
         custom_configs: Options for converters and runners; exporters are not used, unless the source was loaded.
-        tolerance, max_hops, seed: As for `navcore.optimize`; None: as in the package's own run.
+        precision, tolerance, max_hops, seed: As for `navcore.optimize`; None: as in the package's own run.
         quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache: As for
             `navcore.optimize`.
         registry: Plugins to use; None: the package's.
@@ -166,6 +167,7 @@ def optimize(
         runners=runners,
         profile=optimization_profile,
         custom_configs=custom_configs,
+        precision=precision,
         tolerance=tolerance,
         max_hops=max_hops,
         seed=seed,

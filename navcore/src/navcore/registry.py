@@ -68,6 +68,7 @@ class Registry:
         runners, strategies: The other tools.
         origins: Name of the plugin behind each tool.
         problems: What is wrong with plugins that did not load, or not wholly.
+        asked: Tools that lower the precision and that a config of the user's asks for by themselves.
     """
 
     plugins: tuple[Plugin, ...]
@@ -76,6 +77,7 @@ class Registry:
     strategies: tuple[Strategy, ...]
     origins: Mapping[Tool, str]
     problems: tuple[Problem, ...]
+    asked: frozenset[Tool] = frozenset()
 
     def formats(self) -> tuple[Format, ...]:
         """Every format that a tool takes or gives, and the well-known ones, sorted by name."""

@@ -128,6 +128,7 @@ def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
     fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
+        fleet.scratch = space.scratch_folder
         source = origin.source(request, _Reference(fleet, space, origin.format))
         source = _with_baseline_notice(plan, source)
         check_place(source, space)
@@ -215,6 +216,7 @@ def _journal(
     identity = identity_of([*texts, repr(plan.builds), repr(plan.trials)], [*inputs, *outputs, *(timed or {}).values()])
     found = Journal.read(space.root, identity) if conduct.resume else None
     if found is not None:
+        space.clear_scratch()  # what a killed run left there may be large
         return found, source
     space.clear()  # not before the model and its samples have proved to be usable
     if conduct.resume:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -109,7 +110,16 @@ class Session:
         _check_names(feeds, self.signature)
         for spec in self.signature.inputs:
             _check_array(np.asarray(feeds[spec.name]), spec)
+        self._check_sizes({name: np.shape(feeds[name]) for name in self.signature.input_names})
         return {name: _native(np.asarray(feeds[name])) for name in self.signature.input_names}
+
+    def _check_sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        if beyond := self.signature.beyond(shapes):
+            raise UsageError(
+                f"{self.name} was given inputs outside of its envelope: {beyond}",
+                "give it such sizes, or take another runtime: package.get_runner(strategy=...) or "
+                "nav.SelectedRuntimeStrategy",
+            )
 
 
 class _Guard:
@@ -117,6 +127,7 @@ class _Guard:
 
     def __init__(self, signature: Signature) -> None:
         self._wanted = [(spec.name, _dtype(spec.dtype), len(spec.shape), _sizes(spec)) for spec in signature.inputs]
+        self._ranges = _ranges(signature)
 
     def lets_pass(self, feeds: Tensors) -> bool:
         """Return whether every array is certainly what the signature says."""
@@ -130,7 +141,10 @@ class _Guard:
             for axis, size in sizes:
                 if shape[axis] != size:
                     return False
-        return True
+        return not self._ranges or self._inside(feeds)
+
+    def _inside(self, feeds: Tensors) -> bool:
+        return all(smallest <= feeds[name].shape[axis] <= largest for name, axis, smallest, largest in self._ranges)
 
 
 def _dtype(name: str) -> np.dtype[Any] | None:
@@ -143,6 +157,17 @@ def _dtype(name: str) -> np.dtype[Any] | None:
 
 def _sizes(spec: TensorSpec) -> tuple[tuple[int, int], ...]:
     return tuple((axis, size) for axis, size in enumerate(spec.shape) if isinstance(size, int))
+
+
+def _ranges(signature: Signature) -> list[tuple[str, int, int, float]]:
+    """Return input, axis and bounds of every axis whose size has a range."""
+    ranges = {each.dimension: each for each in signature.ranges}
+    return [
+        (spec.name, axis, ranges[name].smallest, math.inf if (most := ranges[name].largest) is None else most)
+        for spec in signature.inputs
+        for axis, name in enumerate(spec.shape)
+        if isinstance(name, str) and name in ranges
+    ]
 
 
 def _native(array: Array) -> Array:

@@ -8,7 +8,7 @@ import typer
 
 from navcore.domain import DeviceKind
 
-__all__ = ["AsJson", "Debug", "Device", "MaxHops", "Runners", "Source", "TargetFormats"]
+__all__ = ["AsJson", "Debug", "Device", "MaxHops", "Precisions", "Runners", "Source", "TargetFormats"]
 
 Source = Annotated[
     str,
@@ -29,6 +29,15 @@ Runners = Annotated[
 Device = Annotated[
     DeviceKind | None,
     typer.Option("--device", show_default=False, help="Device to run on. Default: cuda where it works, or else cpu."),
+]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision",
+        metavar="PRECISION",
+        show_default=False,
+        help="Lower the model to bf16, fp16, int8, ..., or auto. Repeat for more. Default: its own precision.",
+    ),
 ]
 MaxHops = Annotated[int, typer.Option("--max-hops", min=1, metavar="N", help="Most exports and conversions in a row.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]

@@ -11,7 +11,7 @@ import attrs
 import typer
 
 from navcore.cli.advice import advice_for_missing_samples, advice_for_names
-from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Runners, Source, TargetFormats
+from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Precisions, Runners, Source, TargetFormats
 from navcore.cli.outcome import errors_told, finish, in_options, reserved_stdout, tell_problems
 from navcore.errors import UsageError
 
@@ -39,6 +39,7 @@ def optimize(
     target_format: TargetFormats = None,
     runner: Runners = None,
     device: Device = None,
+    precision: Precisions = None,
     max_hops: MaxHops = 4,
     max_batch_size: Annotated[
         int | None,
@@ -149,6 +150,7 @@ def optimize(
                 target_formats=target_format,
                 target_device=device,
                 runners=runner,
+                precision=precision,
                 max_hops=max_hops,
                 optimization_profile=OptimizationProfile(
                     max_batch_size=max_batch_size, concurrency=tuple(concurrency) if concurrency else None

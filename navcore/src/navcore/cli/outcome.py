@@ -40,6 +40,7 @@ _OPTIONS = {
     rf"\btarget_device=(?P<value>{_VALUE})": "--device",
     rf"\btarget_formats=(?P<value>{_VALUE})": "--target-format",
     rf"\brunners=(?P<value>{_VALUE})": "--runner",
+    rf"\bprecision=(?P<value>{_VALUE})": "--precision",
     rf"\bmax_hops(?:=(?P<value>{_VALUE}))?\b": "--max-hops",
     rf"\bsample_count(?:=(?P<value>{_VALUE}))?\b": "--sample-count",
     rf"\btimeout_s(?:=(?P<value>{_VALUE}))?\b": "--timeout",

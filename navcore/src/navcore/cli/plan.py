@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import typer
 
-from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Runners, Source, TargetFormats
+from navcore.cli.arguments import AsJson, Debug, Device, MaxHops, Precisions, Runners, Source, TargetFormats
 from navcore.cli.outcome import NOTHING_WORKS, errors_told, omissions_in_options, reserved_stdout, tell_problems
 
 __all__ = ["plan"]
@@ -16,6 +16,7 @@ def plan(
     target_format: TargetFormats = None,
     runner: Runners = None,
     device: Device = None,
+    precision: Precisions = None,
     max_hops: MaxHops = 4,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -53,6 +54,7 @@ def plan(
                 target_formats=target_format,
                 runners=runner,
                 target_device=device,
+                precision=precision,
                 max_hops=max_hops,
                 registry=registry,
             )

@@ -28,6 +28,8 @@ class FailureKind(str, Enum):
         TIMEOUT: The step took longer than it may.
         BUDGET: It was not tried, because the run's time was over.
         INTERRUPTED: The run was ended before the step was.
+        UNSUITED: It was not tried, because it can do nothing for this model.
+        NOT_NEEDED: It was not tried, because it stands in for another route, which works.
     """
 
     EXCEPTION = "exception"
@@ -45,6 +47,8 @@ class FailureKind(str, Enum):
     TIMEOUT = "timeout"
     BUDGET = "budget"
     INTERRUPTED = "interrupted"
+    UNSUITED = "unsuited"
+    NOT_NEEDED = "not-needed"
 
     def __str__(self) -> str:
         return self.value

@@ -122,6 +122,7 @@ class Request:
         profile: How candidates are measured.
         tolerance: One for all outputs, or (output name, tolerance) pairs; None: defaults by precision.
         precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
+        precisions: What candidates may be lowered to, the finest first; empty: nothing, they keep the source's own.
         names: Names for inputs and outputs.
         seed: Of made-up inputs, and of the order in which candidates are measured.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
@@ -138,6 +139,7 @@ class Request:
     )
     tolerance: Tolerance | tuple[tuple[str, Tolerance], ...] | None = None
     precision: str | None = None
+    precisions: tuple[str, ...] = ()
     names: Names = attrs.field(factory=Names)
     seed: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
     measure: str = attrs.field(default="quick", validator=attrs.validators.in_(MEASURES))

@@ -179,6 +179,9 @@ class TrialResult:
         cpu_use: CPU seconds per second, over all threads of its process, while it was timed.
         cpus: Number of CPUs that its process may use.
         loads: Throughput with several calls at once, where the profile asks for it.
+        precision: The lowest precision that a tool on the way lowers the model to; None: it keeps its own.
+        deprecated: Whether a tool on the way uses what its framework is about to drop.
+        runtime_notes: What the runtime told about itself, such as what it compiled.
     """
 
     route: str
@@ -199,6 +202,9 @@ class TrialResult:
     cpu_use: float | None = None
     cpus: int | None = None
     loads: tuple[Load, ...] = ()
+    precision: str | None = None
+    deprecated: bool = False
+    runtime_notes: tuple[str, ...] = ()
 
     @property
     def throughput(self) -> float:

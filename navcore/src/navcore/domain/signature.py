@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 __all__ = ["Dimension", "Names", "Range", "Signature", "TensorSpec"]
@@ -97,6 +99,26 @@ class Signature:
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
         return tuple(spec.name for spec in self.outputs)
+
+    @property
+    def batch_range(self) -> Range | None:
+        """The batch sizes that it is good for, where there are limits."""
+        return next((each for each in self.ranges if each.dimension == self.batch), None)
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        """Return the size of each named dimension in inputs of these shapes, by input name."""
+        return {
+            dimension: size
+            for spec in self.inputs
+            for dimension, size in zip(spec.shape, shapes[spec.name], strict=True)
+            if isinstance(dimension, str)
+        }
+
+    def beyond(self, shapes: Mapping[str, tuple[int, ...]]) -> str:
+        """Return which size lies outside its range, as `batch is 1, and it is good for batch 2 to 63`; or nothing."""
+        sizes = self.sizes(shapes) if self.ranges else {}
+        wrong = [each for each in self.ranges if each.dimension in sizes and sizes[each.dimension] not in each]
+        return "; ".join(f"{each.dimension} is {sizes[each.dimension]}, and it is good for {each}" for each in wrong)
 
     def batched(self, name: str) -> bool:
         """Return whether the input's first axis is the batch."""

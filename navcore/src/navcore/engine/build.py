@@ -17,6 +17,7 @@ from navcore.domain import (
     BuildResult,
     Event,
     Failure,
+    FailureKind,
     Signature,
     Status,
     StepFinished,
@@ -25,12 +26,12 @@ from navcore.domain import (
 from navcore.engine.describe import Source
 from navcore.engine.failures import failure_from
 from navcore.engine.fleet import Fleet
-from navcore.engine.plan import Build, Plan
+from navcore.engine.plan import Build, Plan, unsuited
 from navcore.engine.shelf import Shelf
 from navcore.store.journal import Journal
 from navcore.store.workspace import Workspace
 
-__all__ = ["model_of", "run_builds"]
+__all__ = ["model_of", "run_builds", "without_parent"]
 
 Emit = Callable[[Event], None]
 
@@ -50,6 +51,8 @@ def run_builds(
 ) -> tuple[BuildResult, ...]:
     """Build every artifact of the plan, parents first; a failed parent skips its children.
 
+    A fallback is skipped where its target was built by another route; so is an edge that can do nothing for the model.
+
     Args:
         plan, source: What to build from what.
         workspace, fleet: Where, and by whom.
@@ -66,9 +69,9 @@ def run_builds(
         result = _kept(journal.finished_build(build.route.id), workspace)
         if result is None:
             emit(StepStarted("build", build.route.id))
-        if result is None and parent is not None and parent.status is not Status.OK:
-            reason = f"{parent.route} was not built, and this is made from it"
-            result = _skipped(build, Failure("parent", reason, "see the reason there"))
+        skipped = None if result is not None else _pointless(build, parent, source, workspace, results)
+        if skipped is not None:
+            result = _skipped(build, skipped)
         elif result is None and time.monotonic() > deadline:
             reason = "the time for building was used up before its turn"
             result = _skipped(build, Failure("budget", reason, "pass a larger budget_s"))
@@ -84,6 +87,40 @@ def run_builds(
         journal.build(result)
         emit(StepFinished("build", build.route.id, result))
     return tuple(results.values())
+
+
+def _pointless(
+    build: Build,
+    parent: BuildResult | None,
+    source: Source,
+    workspace: Workspace,
+    results: Mapping[tuple[str, ...], BuildResult],
+) -> Failure | None:
+    """Return why a build need not begin: it has nothing to begin with, is not needed, or can do nothing."""
+    if parent is not None and parent.status is not Status.OK:
+        return without_parent(parent)
+    if build.edge.fallback and (other := _other_way(build, results)) is not None:
+        return Failure("not-needed", f"{other} was built, so what gives {build.edge.target} in its place is not needed")
+    model = source.model if parent is None else model_of(parent, source, workspace)
+    reason = unsuited(build.edge, model)
+    return Failure("unsuited", reason) if reason is not None else None
+
+
+def without_parent(parent: BuildResult, consequence: str = ", and this is made from it") -> Failure:
+    """Return why nothing is made of, or run on, what was not built."""
+    if parent.failure is not None and parent.failure.kind in (FailureKind.NOT_NEEDED, FailureKind.UNSUITED):
+        return parent.failure
+    return Failure("parent", f"{parent.route} was not built{consequence}", "see the reason there")
+
+
+def _other_way(build: Build, results: Mapping[tuple[str, ...], BuildResult]) -> str | None:
+    """Return the first route that has given what a fallback would give."""
+    given = (
+        each.route
+        for each in results.values()
+        if each.artifact is not None and each.artifact.format == build.edge.target
+    )
+    return next(given, None)
 
 
 def _kept(result: BuildResult | None, workspace: Workspace) -> BuildResult | None:

@@ -16,7 +16,7 @@ from navcore.engine.host import Worker
 from navcore.engine.portable import example_arrays, model_data
 from navcore.engine.serve import Served, call_together
 from navcore.engine.timing import Block, LocalTimer
-from navcore.engine.usage import Meter, Usage
+from navcore.engine.usage import Meter, Usage, runtime_notes
 
 if TYPE_CHECKING:
     from navcore.engine.fleet import Fleet
@@ -105,7 +105,7 @@ class LocalCandidate:
     def usage(self) -> Usage:
         """Return what it took."""
         self._meter.stop()
-        return self._meter.usage()
+        return attrs.evolve(self._meter.usage(), notes=runtime_notes(self._infer))
 
     def serve(self, partners: Sequence[LocalCandidate], in_flight: int, seconds: float) -> Served:
         """Keep calls in flight here."""
@@ -170,7 +170,8 @@ class RemoteCandidate:
         """Return what it took in its present worker; nothing is known where that is gone."""
         if self._worker is None or not self._worker.alive:
             return Usage()
-        return Usage(**self._ask({"do": "usage"}, None)[0])
+        told = self._ask({"do": "usage"}, None)[0]
+        return Usage(**{**told, "notes": tuple(told["notes"])})
 
     def serve(self, partners: Sequence[RemoteCandidate], in_flight: int, seconds: float) -> Served:
         """Keep calls in flight in the worker, which the partners are in as well."""

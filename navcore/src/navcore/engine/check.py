@@ -12,14 +12,14 @@ from pathlib import Path
 import attrs
 
 from navcore.contracts import Infer, Model, VerifyFunction
-from navcore.domain import Agreement, Failure, Request, Status, TrialResult
+from navcore.domain import Agreement, Failure, Request, Signature, Status, TrialResult
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
 from navcore.engine.compare import compare
 from navcore.engine.describe import Sample, Source
 from navcore.engine.failures import FATAL, StepFailed, failure_from
 from navcore.engine.fleet import Fleet
-from navcore.engine.plan import Trial
+from navcore.engine.plan import Trial, coarser
 from navcore.engine.verify import verified
 from navcore.errors import first_line
 from navcore.store.workspace import Workspace
@@ -53,7 +53,15 @@ class Bench:
 def blank(trial: Trial) -> TrialResult:
     """Return the result of a trial that has not begun."""
     route = trial.route
-    return TrialResult(route.id, route.format, trial.runner.name, len(route.edges), Status.FAILED)
+    return TrialResult(
+        route.id,
+        route.format,
+        trial.runner.name,
+        len(route.edges),
+        Status.FAILED,
+        precision=trial.precision,
+        deprecated=trial.deprecated,
+    )
 
 
 def check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candidate | None]:
@@ -73,7 +81,7 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             candidate = bench.fleet.open(trial.runner, model, bench.request.device, log, trial.subject)
             opened.callback(close, candidate, trial.subject)
             result = attrs.evolve(result, load_s=candidate.load_s)
-            result = _compare(result, candidate.infer, bench)
+            result = _compare(result, candidate.infer, model.signature, bench)
             result = _with_usage(result, candidate)
             if result.status is Status.OK:
                 result = verified(result, candidate.infer, bench.source, bench.verify, file)
@@ -90,7 +98,11 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
 def _with_usage(result: TrialResult, candidate: Candidate) -> TrialResult:
     used = candidate.usage()
     return attrs.evolve(
-        result, memory_bytes=used.memory_bytes, device_memory_bytes=used.device_memory_bytes, cpus=used.cpus
+        result,
+        memory_bytes=used.memory_bytes,
+        device_memory_bytes=used.device_memory_bytes,
+        cpus=used.cpus,
+        runtime_notes=used.notes,
     )
 
 
@@ -117,23 +129,45 @@ def _log(trial: Trial, bench: Bench) -> Path:
     return bench.workspace.log(f"check-{trial.subject.replace(' on ', '-')}")
 
 
-def _compare(result: TrialResult, infer: Infer, bench: Bench) -> TrialResult:
-    samples = bench.source.samples
+def _compare(result: TrialResult, infer: Infer, signature: Signature, bench: Bench) -> TrialResult:
+    samples, notes, failure = _within(bench.source.samples, signature)
+    if failure is not None:
+        return attrs.evolve(result, failure=failure, notes=notes)
     start = time.perf_counter()
     infer(samples[0].inputs)
     first_call_s = time.perf_counter() - start
-    compared, notes = _those_it_takes(samples, infer)
+    compared, refused = _those_it_takes(samples, infer)
+    notes = (*notes, *refused)
     agreement = compare(
         [sample.outputs for sample in compared],
         (infer(sample.inputs) for sample in compared),
         bench.request.tolerance,
-        precision=bench.request.precision,
+        precision=coarser(bench.request.precision, result.precision),
         batch_sizes=[sample.batch_size for sample in compared],
     )
     result = attrs.evolve(result, agreement=agreement, first_call_s=first_call_s, notes=notes)
     if not agreement.within:
         return attrs.evolve(result, failure=_disagrees(agreement))
     return attrs.evolve(result, status=Status.OK)
+
+
+def _within(samples: Sequence[Sample], signature: Signature) -> tuple[list[Sample], tuple[str, ...], Failure | None]:
+    """Return the samples inside the ranges of the artifact, and a note on others; one of the user's is a failure."""
+    inside: list[Sample] = []
+    notes: list[str] = []
+    for place, sample in enumerate(samples):
+        beyond = signature.beyond({name: array.shape for name, array in sample.inputs.items()})
+        if not beyond:
+            inside.append(sample)
+        elif sample.given:
+            reason = f"sample {place} is outside of what it takes: {beyond}"
+            return inside, tuple(notes), Failure("signature", reason, "leave this route out, or give other samples")
+        else:
+            notes.append(f"not compared where {beyond}")
+    if not inside:
+        reason = f"every sample is outside of what it takes: {', '.join(map(str, signature.ranges))}"
+        return inside, tuple(notes), Failure("signature", reason, "give samples of other sizes")
+    return inside, tuple(dict.fromkeys(notes)), None
 
 
 def _those_it_takes(samples: Sequence[Sample], infer: Infer) -> tuple[list[Sample], tuple[str, ...]]:

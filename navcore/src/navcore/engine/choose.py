@@ -21,6 +21,7 @@ def choose(
     """Return the best trial by the first strategy that finds one, or None.
 
     A score within the measured noise of the best is a tie, and the tie goes to the simpler route, the source first.
+    What uses something deprecated is not chosen on a tie.
 
     Args:
         trials: In the order of the plan. Those that failed, in whatever way, are never picked.
@@ -39,8 +40,9 @@ def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> 
     top, winner = max(scores, key=lambda scored: scored[0])
     by_trial = {id(trial): score for score, trial in scores}
     tied = [trial for score, trial in scores if top - score <= _tie(strategy, winner, trial)]
-    fewest = min(trial.hops for trial in tied)
-    simplest = [trial for trial in tied if trial.hops == fewest]
+    lasting = [trial for trial in tied if not trial.deprecated] or tied
+    fewest = min(trial.hops for trial in lasting)
+    simplest = [trial for trial in lasting if trial.hops == fewest]
     # Among variants of the source, the first of the plan: the plain one. Among artifacts, the best.
     picked = max(simplest, key=lambda trial: by_trial[id(trial)]) if fewest else simplest[0]
     if picked is winner:
@@ -49,7 +51,8 @@ def _choice(strategy: Strategy, scores: Sequence[tuple[float, TrialResult]]) -> 
         if ratio is not None and ratio.verdict is Verdict.TIE:
             reason += ", though not told apart from the source"
     else:
-        reason = f"tied with {winner.route} on {winner.runner} within the measured noise, and simpler"
+        better = "made with nothing deprecated" if winner.deprecated else "simpler"
+        reason = f"tied with {winner.route} on {winner.runner} within the measured noise, and {better}"
     return Choice(strategy.name, picked, strategy.best(picked), reason, strategy.load(picked))
 
 

@@ -41,6 +41,7 @@ class Fleet:
         limits: For each step.
         timeouts_s: Other timeouts by the name of the tool.
         hand_over: How a live model gets into a worker; None: exports run in this process.
+        scratch: Folder in which it is handed over; None: the system's for temporary files.
         variants: Plugin of each tool that is a variant of a registered one.
         started: Name of each worker that was started, in order: how often a framework was imported.
     """
@@ -50,6 +51,7 @@ class Fleet:
     limits: Limits
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
     hand_over: HandOver | None = None
+    scratch: Path | None = None
     variants: dict[Tool, str] = attrs.field(factory=dict)
     started: list[str] = attrs.field(factory=list)
     _handed: tuple[tempfile.TemporaryDirectory[str], str] | None = None
@@ -151,6 +153,9 @@ class Fleet:
         if self._handed is not None:
             self._handed[0].cleanup()
             self._handed = None
+            with contextlib.suppress(OSError):
+                if self.scratch is not None:
+                    self.scratch.rmdir()
 
     def _anew(self, name: str) -> Worker:
         """Start a worker in place of one that has died, and let it import what is needed."""
@@ -193,9 +198,14 @@ class Fleet:
         if not model.format.live or self.hand_over is None:
             return None
         if self._handed is None:
-            folder = tempfile.TemporaryDirectory(prefix="navcore-")
+            if self.scratch is not None:
+                self.scratch.mkdir(exist_ok=True)
+            folder = tempfile.TemporaryDirectory(prefix="model-", dir=self.scratch, ignore_cleanup_errors=True)
             loader = self.hand_over(model, Path(folder.name)) or ""
-            self._handed = folder, loader if loader and self._arrives(edge, folder.name, loader) else ""
+            if not loader or not self._arrives(edge, folder.name, loader):
+                loader = ""
+                folder.cleanup()  # it may be large
+            self._handed = folder, loader
         folder, loader = self._handed
         return {"folder": folder.name, "loader": loader} if loader else None
 

@@ -66,7 +66,7 @@ def measure_round_robin(
         pace: How much is measured; None: quick, as the profile says.
     """
     pace = pace or Pace.of(profile)
-    timings = _warm_up([sweep for sweep in sweeps if not sweep.ended], feeds, batch_size, pace, clock)
+    timings = _warm_up([sweep for sweep in sweeps if sweep.takes(batch_size)], feeds, batch_size, pace, clock)
     if not timings:
         return Rounds(0)
     quickest = min(timings, key=lambda timing: timing.settled_ms)

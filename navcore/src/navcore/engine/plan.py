@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from navcore.contracts import Edge, Runner, Tool
-from navcore.domain import Omission, Request, Route
+from navcore.contracts import Edge, Model, Runner, Tool
+from navcore.domain import PRECISIONS, Omission, Request, Route
 from navcore.formats import Format
 from navcore.known import FIRST_PARTY
 from navcore.registry import Registry
 
-__all__ = ["Build", "Plan", "Trial", "blocked", "make_plan", "reachable", "runner_for", "works"]
+__all__ = ["Build", "Plan", "Trial", "blocked", "coarser", "make_plan", "reachable", "runner_for", "unsuited", "works"]
 
 
 @attrs.frozen
@@ -25,10 +26,19 @@ class Build:
 
 @attrs.frozen
 class Trial:
-    """One artifact, or the source, on one runner."""
+    """One artifact, or the source, on one runner.
+
+    Attributes:
+        route: Of the artifact.
+        runner: Who runs it.
+        precision: The lowest precision that an edge or the runner lowers the model to; None: it keeps its own.
+        deprecated: Whether an edge or the runner uses what its framework is about to drop.
+    """
 
     route: Route
     runner: Runner
+    precision: str | None = None
+    deprecated: bool = False
 
     @property
     def subject(self) -> str:
@@ -42,7 +52,7 @@ class Plan:
 
     Attributes:
         source: Format of the user's model.
-        builds: Parents before children, shorter routes first, then by id.
+        builds: Parents before children; what stands in for others comes last; shorter routes first, then by id.
         trials: The source first, then in the order of the builds, then by runner.
         omissions: What was left out, and why.
     """
@@ -65,9 +75,12 @@ def make_plan(source: Format, registry: Registry, request: Request) -> Plan:
         UnknownNameError: The request names a runner that no plugin has.
     """
     _check_runners(request.runners, registry)
-    found = _Search(registry, request.max_hops)
-    routes = dict(found.walk(Route(source, (), source)))
-    trials, omissions = _trials(routes, registry, request)
+    found = _Search(registry, request)
+    walked = dict(found.walk(Route(source, (), source)))
+    chains = _chains(walked)
+    # What stands in for others comes last; otherwise shorter routes stay first, and parents before children.
+    routes = dict(sorted(walked.items(), key=lambda step: sum(edge.fallback for edge in chains[step[0].edges])))
+    trials, omissions = _trials(routes, chains, registry, request)
     wanted = _wanted(routes, trials, request)
     builds = tuple(Build(route, edge) for route, edge in routes.items() if edge is not None and route in wanted)
     unused = _without_runner(routes, wanted, trials, registry, request)
@@ -95,6 +108,20 @@ def blocked(tool: Tool) -> Omission | None:
     return Omission(tool.name, cause.strip(), fix.strip())
 
 
+def unsuited(tool: Tool, model: Model) -> str | None:
+    """Return why there is no point in trying the tool on the model, or None if there is."""
+    try:
+        reason: object = tool.unsuited(model)
+    except (Exception, SystemExit) as error:  # a stranger's check may raise anything
+        return f"its check failed: {type(error).__name__}: {error}"
+    return None if reason is None else str(reason)
+
+
+def coarser(first: str | None, second: str | None) -> str | None:
+    """Return the lower one of two precisions, where None is the source's own."""
+    return max(first, second, key=lambda name: PRECISIONS.index(name) if name in PRECISIONS else -1)
+
+
 def works(tool: Tool) -> bool:
     """Return whether a tool says that it can work on this machine."""
     return blocked(tool) is None
@@ -114,7 +141,7 @@ class _Search:
     """Breadth-first search over the edges that work here."""
 
     registry: Registry
-    max_hops: int
+    request: Request
     too_long: int = 0
     blocked: dict[Edge, Omission | None] = attrs.field(factory=dict)
 
@@ -122,7 +149,7 @@ class _Search:
         """Yield every route with its last edge, shorter ones first."""
         level: list[tuple[Route, tuple[Edge, ...]]] = [(start, ())]
         yield start, None
-        for _ in range(self.max_hops):
+        for _ in range(self.request.max_hops):
             level = sorted(self._longer(level), key=lambda step: step[0].id)
             yield from ((route, edges[-1]) for route, edges in level)
         self.too_long = sum(1 for _ in self._longer(level))
@@ -135,16 +162,35 @@ class _Search:
 
     def _works(self, edge: Edge) -> bool:
         if edge not in self.blocked:
-            self.blocked[edge] = blocked(edge)
+            self.blocked[edge] = blocked(edge) or _not_asked(edge, self.registry, self.request)
         return self.blocked[edge] is None
 
     def omissions(self) -> Iterator[Omission]:
         """Yield the edges that cannot work here, and the routes that were too long."""
         yield from (omission for omission in self.blocked.values() if omission)
         if self.too_long:
-            plural = ("s" if self.too_long > 1 else "", "s" if self.max_hops > 1 else "")
-            subject = f"{self.too_long} route{plural[0]} of more than {self.max_hops} edge{plural[1]}"
-            yield Omission(subject, f"max_hops={self.max_hops}", f"max_hops={self.max_hops + 1}")
+            most = self.request.max_hops
+            plural = ("s" if self.too_long > 1 else "", "s" if most > 1 else "")
+            subject = f"{self.too_long} route{plural[0]} of more than {most} edge{plural[1]}"
+            yield Omission(subject, f"max_hops={most}", f"max_hops={most + 1}")
+
+
+def _not_asked(tool: Tool, registry: Registry, request: Request) -> Omission | None:
+    """Return that a tool lowers the precision and nobody asked for that, or None."""
+    named = isinstance(tool, Runner) and tool.name in (request.runners or ())
+    if tool.precision is None or tool.precision in request.precisions or tool in registry.asked or named:
+        return None
+    reason = f"it lowers the model to {tool.precision}, which was not asked for"
+    return Omission(tool.name, reason, f"precision={tool.precision!r}, or precision='auto'")
+
+
+def _chains(routes: Mapping[Route, Edge | None]) -> Mapping[tuple[str, ...], tuple[Edge, ...]]:
+    """Return the edges of each route, by their names; routes come in order of length."""
+    chains: dict[tuple[str, ...], tuple[Edge, ...]] = {(): ()}
+    for route, edge in routes.items():
+        if edge is not None:
+            chains[route.edges] = (*chains[route.parent], edge)
+    return chains
 
 
 def _may_follow(edge: Edge, edges: tuple[Edge, ...], source: Format) -> bool:
@@ -156,7 +202,10 @@ def _may_follow(edge: Edge, edges: tuple[Edge, ...], source: Format) -> bool:
 
 
 def _trials(
-    routes: Mapping[Route, Edge | None], registry: Registry, request: Request
+    routes: Mapping[Route, Edge | None],
+    chains: Mapping[tuple[str, ...], tuple[Edge, ...]],
+    registry: Registry,
+    request: Request,
 ) -> tuple[tuple[Trial, ...], list[Omission]]:
     trials, omissions = [], []
     reached = {route.format for route in routes if _targeted(route, request)}
@@ -164,7 +213,7 @@ def _trials(
     for runner in registry.runners:
         if runner.accepts not in reached or (request.runners is not None and runner.name not in request.runners):
             continue
-        omission = blocked(runner) or _wrong_device(runner, request)
+        omission = blocked(runner) or _wrong_device(runner, request) or _not_asked(runner, registry, request)
         if omission:
             omissions.append(omission)
         else:
@@ -172,8 +221,16 @@ def _trials(
     usable.sort(key=lambda runner: (not runner.plain, runner.name))
     for route in routes:
         if _targeted(route, request):
-            trials += [Trial(route, runner) for runner in usable if runner.accepts == route.format]
+            trials += [
+                _trial(route, chains[route.edges], runner) for runner in usable if runner.accepts == route.format
+            ]
     return tuple(trials), omissions
+
+
+def _trial(route: Route, edges: Iterable[Edge], runner: Runner) -> Trial:
+    tools: tuple[Tool, ...] = (*edges, runner)
+    lowest = functools.reduce(coarser, (tool.precision for tool in tools))
+    return Trial(route, runner, lowest, any(tool.deprecated for tool in tools))
 
 
 def _targeted(route: Route, request: Request) -> bool:

@@ -87,17 +87,19 @@ def measure_all(
 
 def _note(sweep: Sweep, candidate: Candidate, journal: Journal) -> None:
     result = journal.trials[sweep.name]
-    cpu_use, clock = result.cpu_use, result.device_clock_mhz
+    cpu_use, clock, told = result.cpu_use, result.device_clock_mhz, result.runtime_notes
     if sweep.measurements and sweep.failure is None:
         with contextlib.suppress(StepFailed):  # a neighbour may have taken its worker down
             used = candidate.usage()
             cpu_use, clock = used.cpu_use or cpu_use, used.device_clock_mhz or clock
+            told = used.notes or told
     journal.trials[sweep.name] = attrs.evolve(
         result,
         measurements=tuple(sweep.measurements),
         notes=tuple(sweep.notes),
         cpu_use=cpu_use,
         device_clock_mhz=clock,
+        runtime_notes=told,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from navcore.domain import Failure, Measurement, OptimizationProfile, TrialResult
+from navcore.domain import Failure, Measurement, OptimizationProfile, Range, TrialResult
 from navcore.engine.failures import StepFailed
 from navcore.engine.timing import Timer
 from navcore.errors import first_line
@@ -44,6 +44,7 @@ class Sweep:
         works_at: Largest batch size among the samples, at which the candidate is known to work.
         failure: What went wrong last, where a step failed in a worker.
         behind: How many times as long as the leader it took where it was beaten, for the batch sizes in a row.
+        range: Batch sizes that it is good for; None: there are no limits.
     """
 
     name: str
@@ -55,12 +56,15 @@ class Sweep:
     works_at: int = 0
     failure: Failure | None = None
     behind: list[float] = attrs.field(factory=list)
+    range: Range | None = None
 
     @staticmethod
-    def resumed(name: str, timer: Timer, found: TrialResult, profile: OptimizationProfile) -> Sweep:
+    def resumed(
+        name: str, timer: Timer, found: TrialResult, profile: OptimizationProfile, limits: Range | None = None
+    ) -> Sweep:
         """Return a sweep that goes on after the measurements that a trial has."""
         sizes = found.agreement.batch_sizes if found.agreement is not None else ()
-        sweep = Sweep(name, timer, works_at=max(sizes, default=0))
+        sweep = Sweep(name, timer, works_at=max(sizes, default=0), range=limits)
         for measurement in found.measurements:
             sweep.add(measurement, profile)
         sweep.notes = list(found.notes)
@@ -96,6 +100,17 @@ class Sweep:
                 f"dropped after batch size {batch_size}: it takes {behind:.1f} times as long as {leader} there, and "
                 "was no closer before"
             )
+
+    def takes(self, batch_size: int | None) -> bool:
+        """Return whether it takes part at a batch size; where its range ends before, note so."""
+        if self.ended or batch_size is None or self.range is None or batch_size in self.range:
+            return not self.ended
+        note = f"batch size {batch_size} is not measured: it is good for {self.range}"
+        if batch_size >= self.range.smallest:
+            self.stop(note)
+        elif note not in self.notes:
+            self.notes.append(note)
+        return False
 
     def stop(self, note: str) -> None:
         """End the sweep, if it has not ended, and say why."""

@@ -11,11 +11,11 @@ import attrs
 from navcore.contracts import Model, Tensors
 from navcore.domain import BuildResult, Event, Failure, Status, StepFinished, StepStarted, TrialResult
 from navcore.engine.budget import Budget
-from navcore.engine.build import model_of
+from navcore.engine.build import model_of, without_parent
 from navcore.engine.candidate import Candidate
 from navcore.engine.check import Bench, blank, check, close, reopen
 from navcore.engine.loads import serve_all
-from navcore.engine.plan import Plan, Trial
+from navcore.engine.plan import Plan, Trial, unsuited
 from navcore.engine.speed import measure_all
 from navcore.engine.sweep import Sweep
 from navcore.store.journal import Journal
@@ -86,7 +86,8 @@ def _checked(
         emit(StepFinished("check", trial.subject, found))
         if candidate is not None:
             opened.callback(close, candidate, trial.subject)
-            sweep = Sweep.resumed(trial.subject, candidate, found, bench.request.profile)
+            signature = _model(build, bench).signature
+            sweep = Sweep.resumed(trial.subject, candidate, found, bench.request.profile, signature.batch_range)
             sweep.ended = sweep.ended or trial.subject in journal.ended
             yield sweep, candidate
 
@@ -95,11 +96,15 @@ def _tried(
     trial: Trial, build: BuildResult | None, bench: Bench, budget: Budget
 ) -> tuple[TrialResult, Candidate | None]:
     if build is not None and build.status is not Status.OK:
-        return _skipped(trial, Failure("parent", f"{build.route} was not built", "see the reason there")), None
+        return _skipped(trial, without_parent(build, "")), None
     if time.monotonic() > budget.checks:
         reason = "the time for comparing was used up before its turn"
         return _skipped(trial, Failure("budget", reason, "pass a larger budget_s")), None
-    return check(trial, _model(build, bench), bench)
+    model = _model(build, bench)
+    pointless = unsuited(trial.runner, model)
+    if pointless is not None:
+        return _skipped(trial, Failure("unsuited", pointless)), None
+    return check(trial, model, bench)
 
 
 def _skipped(trial: Trial, failure: Failure) -> TrialResult:

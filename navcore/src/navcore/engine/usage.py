@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
-__all__ = ["Meter", "Usage"]
+from navcore.contracts import Infer
+
+__all__ = ["Meter", "Usage", "runtime_notes"]
 
 _RESET_PEAK = "5"  # see proc(5), clear_refs
 
@@ -26,6 +28,7 @@ class Usage:
         device_clock_mhz: Mean clock of the GPUs that this process uses, at the ends of timed blocks; None without one.
         cpu_use: CPU seconds per second while it was timed; None if it was not.
         cpus: Number of CPUs that the process may use.
+        notes: What the runtime tells about itself.
     """
 
     memory_bytes: int | None = None
@@ -33,6 +36,16 @@ class Usage:
     device_clock_mhz: float | None = None
     cpu_use: float | None = None
     cpus: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def runtime_notes(infer: Infer) -> tuple[str, ...]:
+    """Return what an Infer tells about its runtime, where it does."""
+    notes: Callable[[], Iterable[str]] | None = getattr(infer, "notes", None)
+    try:
+        return tuple(map(str, notes())) if notes is not None else ()
+    except Exception:  # a stranger's runtime may raise anything, and its words are no result
+        return ()
 
 
 @attrs.define

@@ -185,9 +185,12 @@ class _Desk:
         return {"samples_ms": times}, {}
 
     def _usage(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
+        from navcore.engine.usage import runtime_notes
+
         meter = self.meters[message["session"]]
         meter.stop()
-        return attrs.asdict(meter.usage()), {}
+        notes = runtime_notes(self.opened[message["session"]][1])
+        return attrs.asdict(attrs.evolve(meter.usage(), notes=notes)), {}
 
     def _load(self, message: dict[str, Any], _: dict[str, Any]) -> Answer:
         from navcore.engine.serve import call_together

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.domain import FailureKind
+from navcore.domain import Failure, FailureKind
 
-__all__ = ["KindName", "name_of", "place_of"]
+__all__ = ["KindName", "is_pointless", "name_of", "place_of"]
 
 
 @attrs.frozen
@@ -38,12 +38,19 @@ _NAMES = {
     FailureKind.INTERRUPTED: KindName("Interrupted", "interrupted"),
     FailureKind.BUDGET: KindName("Not tried: the time was over", "no time left"),
     FailureKind.PARENT: KindName("Not tried: made from what failed", "not built"),
+    FailureKind.UNSUITED: KindName("Not tried: nothing to gain for this model", "unsuited"),
+    FailureKind.NOT_NEEDED: KindName("Not tried: not needed", "not needed"),
 }
 
 
 def name_of(kind: FailureKind) -> KindName:
     """Return the names of a kind."""
     return _NAMES[kind]
+
+
+def is_pointless(failure: Failure | None) -> bool:
+    """Return whether there was no point in trying."""
+    return failure is not None and failure.kind in (FailureKind.UNSUITED, FailureKind.NOT_NEEDED)
 
 
 def place_of(kind: FailureKind) -> int:

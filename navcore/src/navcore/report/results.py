@@ -11,9 +11,12 @@ from rich.text import Text
 
 from navcore.domain import BuildResult, Failure, Measurement, PackageStatus, Status, TrialResult
 from navcore.report import figures
-from navcore.report.kinds import name_of
+from navcore.report.kinds import is_pointless, name_of
 
-__all__ = ["Row", "results_table", "rows"]
+__all__ = ["DEPRECATED", "Row", "results_table", "rows"]
+
+DEPRECATED = " †"
+"""Behind a route that uses what its framework is about to drop."""
 
 _WIDE = 104
 """Width from which route and runner stand side by side; the longest first-party names then still fit."""
@@ -31,6 +34,7 @@ class Row:
         latency, throughput: The shortest and the most, each with its batch size.
         speed: Against the source, or in short why there is none.
         status: How the trial or build ended.
+        deprecated: Whether it uses what its framework is about to drop.
     """
 
     mark: str
@@ -41,22 +45,28 @@ class Row:
     throughput: str
     speed: str
     status: Status
+    deprecated: bool = False
 
 
 def rows(status: PackageStatus) -> tuple[Row, ...]:
     """Return trials that work by ascending latency, then the others in the order of the plan, then builds.
 
-    A failed build has a row of its own only where no trial on its route says so.
+    A failed build has a row of its own only where no trial on its route says so. What there was no point in trying has
+    none: it is told below the table.
     """
     measured = [trial for trial in status.trials if trial.status is Status.OK and trial.measurements]
-    others = [trial for trial in status.trials if trial not in measured]
+    others = [trial for trial in status.trials if trial not in measured and not is_pointless(trial.failure)]
     tried = {trial.route for trial in status.trials}
     failed = {build.route: build for build in status.builds if build.status is not Status.OK}
     chosen = {(choice.trial.route, choice.trial.runner) for choice in status.choices}
     return (
         *(_working_row(trial, status, chosen) for trial in sorted(measured, key=lambda trial: trial.quickest.p50_ms)),
         *(_trial_row(trial, failed) for trial in others),
-        *(_build_row(build) for build in failed.values() if build.route not in tried),
+        *(
+            _build_row(build)
+            for build in failed.values()
+            if build.route not in tried and not is_pointless(build.failure)
+        ),
     )
 
 
@@ -79,9 +89,9 @@ def results_table(status: PackageStatus, width: int) -> Table:
 
 def _names(row: Row, wide: bool) -> tuple[RenderableType, ...]:
     if wide:
-        return Text(row.route), Text(row.runner)
+        return Text(f"{row.route}{DEPRECATED if row.deprecated else ''}"), Text(row.runner)
     below = (Padding(Text(row.runner), (0, 0, 0, 2)),) if row.runner else ()
-    return (Group(Text(row.route), *below),)
+    return (Group(Text(f"{row.route}{DEPRECATED if row.deprecated else ''}"), *below),)
 
 
 def _style(row: Row) -> str:
@@ -101,6 +111,7 @@ def _working_row(trial: TrialResult, status: PackageStatus, chosen: set[tuple[st
         throughput=figures.throughput(trial.busiest),
         speed=_speed(trial, quickest),
         status=trial.status,
+        deprecated=trial.deprecated,
     )
 
 
@@ -123,6 +134,7 @@ def _trial_row(trial: TrialResult, failed: dict[str, BuildResult]) -> Row:
         throughput="",
         speed="build failed" if broken else _short(trial.failure),
         status=trial.status,
+        deprecated=trial.deprecated,
     )
 
 

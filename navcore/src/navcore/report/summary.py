@@ -9,7 +9,8 @@ from rich.text import Text
 
 from navcore.domain import Choice, PackageStatus, Status
 from navcore.report import figures
-from navcore.report.results import results_table
+from navcore.report.kinds import is_pointless
+from navcore.report.results import DEPRECATED, results_table, rows
 from navcore.report.troubles import Trouble, by_kind, left_out, paragraphs
 
 __all__ = ["choices", "legend", "noise", "summary", "title", "troubles"]
@@ -49,10 +50,11 @@ def title(status: PackageStatus) -> str:
 def legend(status: PackageStatus) -> str:
     """Return what the columns mean."""
     noise = f"{status.request.profile.stability_percentage:g} %"
+    deprecated = any(row.deprecated for row in rows(status))
     return (
         "★ chosen. max error: largest absolute difference from the source. p50 ms, inf/s: at the batch size where each "
         "is best. Speed: at the batch size of p50 ms, with its 95 % interval; a tie contains 1. "
-        f"~: noisier than {noise}."
+        f"~: noisier than {noise}." + (f"{DEPRECATED}: deprecated by its framework." if deprecated else "")
     )
 
 
@@ -72,11 +74,22 @@ def noise(status: PackageStatus) -> tuple[str, ...]:
 
 def troubles(status: PackageStatus) -> tuple[Trouble, ...]:
     """Return what failed by kind, what was not tried, and what the plan left out; the same reason is given once."""
+    pointless = {build.route for build in status.builds if is_pointless(build.failure)}
     steps = (
-        *((f"{build.route} (build)", build.failure) for build in status.builds),
-        *((f"{trial.route} on {trial.runner}", trial.failure) for trial in status.trials),
+        *((build.route, build.failure) for build in status.builds if build.route in pointless),
+        *((f"{build.route} (build)", build.failure) for build in status.builds if build.route not in pointless),
+        *(
+            (f"{trial.route} on {trial.runner}", trial.failure)
+            for trial in status.trials
+            if trial.route not in pointless
+        ),
     )
-    failures = [(subject, failure) for subject, failure in steps if failure is not None]
+    # What would have been made of a route that was not tried is not told again.
+    failures = [
+        (subject, failure)
+        for subject, failure in steps
+        if failure is not None and not (is_pointless(failure) and subject.rpartition("/")[0] in pointless)
+    ]
     return *by_kind(failures), *left_out(status.omissions)
 
 

@@ -14,6 +14,10 @@ __all__ = ["trial_facts"]
 def trial_facts(trial: TrialResult) -> Iterator[tuple[str, str]]:
     """Yield label and value of everything that is known about a trial, in order."""
     yield "tool", trial.runner
+    if trial.precision is not None:
+        yield "precision", f"lowered to {trial.precision}"
+    if trial.deprecated:
+        yield "deprecated", "it uses what its framework is about to drop"
     if trial.load_s is not None:
         yield "load", figures.seconds(trial.load_s)
     if trial.first_call_s is not None:
@@ -34,7 +38,7 @@ def trial_facts(trial: TrialResult) -> Iterator[tuple[str, str]]:
         yield "speed", _speed(measurement)
     for load in trial.loads:
         yield "several calls", _load(load)
-    for note in trial.notes:
+    for note in (*trial.runtime_notes, *trial.notes):
         yield "note", note
 
 

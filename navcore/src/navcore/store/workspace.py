@@ -42,13 +42,18 @@ class Workspace:
         folder.parent.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def scratch_folder(self) -> Path:
+        """Path of the folder for what does not outlast a run; it need not exist."""
+        return self.root / "scratch"
+
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give an empty folder that is gone afterwards, unless it was moved elsewhere."""
         import shutil
         import tempfile
 
-        parent = self.root / "scratch"
+        parent = self.scratch_folder
         parent.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent))
         folder.chmod(0o755)
@@ -87,6 +92,12 @@ class Workspace:
                     f"{self.root / name}, which an earlier run wrote, cannot be removed: {error}",
                     "remove it yourself, or pass workspace=<another folder>",
                 ) from error
+
+    def clear_scratch(self) -> None:
+        """Remove what a killed run left of what it was doing, as far as that can be removed."""
+        import shutil
+
+        shutil.rmtree(self.scratch_folder, ignore_errors=True)
 
     def write_status(self, status: PackageStatus) -> None:
         """Write the results; the file is replaced at once or not at all."""

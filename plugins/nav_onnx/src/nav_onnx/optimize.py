@@ -36,6 +36,7 @@ def optimize(
     verify_func: Callable[[Iterable[Tensors], Iterable[Tensors]], bool] | None = None,
     custom_configs: Sequence[CustomConfig] | None = None,
     model_precision: str | None = None,
+    precision: str | Sequence[str] | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -57,9 +58,9 @@ def optimize(
         dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
             what the file declares.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
-            debug, verify_func, custom_configs, model_precision, tolerance, measure, max_hops, seed, quiet: As for
+            debug, verify_func, custom_configs, model_precision, precision, tolerance, measure, max_hops, seed: As for
             `navcore.optimize`.
-        isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache, registry: As there.
+        quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache, registry: As there.
 
     Raises:
         UsageError: Before anything is run: the model is no such path, its file cannot be read, a sample does not fit
@@ -83,6 +84,7 @@ def optimize(
         verify_func=verify_func,
         custom_configs=custom_configs,
         model_precision=model_precision,
+        precision=precision,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,

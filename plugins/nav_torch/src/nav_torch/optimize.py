@@ -35,6 +35,7 @@ def optimize(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
+    precision: str | Sequence[str] | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -59,8 +60,8 @@ def optimize(
             dataclasses.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
             `navcore.optimize`.
-        verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, tolerance,
-        measure: As there.
+        verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, precision,
+        tolerance, measure: As there.
         max_hops, seed, quiet, isolate, isolate_exports, timeout_s, tool_timeouts_s, memory_limit_bytes: As there.
         budget_s, resume, cache, registry: As there.
 
@@ -85,6 +86,7 @@ def optimize(
         input_names=input_names,
         output_names=output_names,
         model_precision=model_precision,
+        precision=precision,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,
