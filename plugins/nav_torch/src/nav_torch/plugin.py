@@ -14,10 +14,10 @@ from nav_torch.export_onnx import OnnxExporter
 from nav_torch.export_torchscript import TorchScriptExporter
 from nav_torch.fingerprint import fingerprint
 from nav_torch.hand_over import hand_over
-from nav_torch.run_compile import TorchCompileRunner
+from nav_torch.run_compile import compile_runners
 from nav_torch.run_exportedprogram import TorchExportedProgramRunner
-from nav_torch.run_torch import TorchRunner
-from nav_torch.run_torchscript import TorchScriptRunner
+from nav_torch.run_torch import torch_runners
+from nav_torch.run_torchscript import torchscript_runners
 from navcore.contracts import Description, Exporter, Model, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -53,11 +53,10 @@ def nav_exporters() -> Iterable[Exporter]:
 @hookimpl
 def nav_runners() -> Iterable[Runner]:
     for device in DeviceKind:
-        suffix, devices = device.name, (device,)
-        yield TorchRunner(name=f"Torch{suffix}", devices=devices)
-        yield TorchCompileRunner(name=f"TorchCompile{suffix}", devices=devices)
-        yield TorchScriptRunner(name=f"TorchScript{suffix}", devices=devices)
-        yield TorchExportedProgramRunner(name=f"TorchExportedProgram{suffix}", devices=devices)
+        yield from torch_runners(device)
+        yield from compile_runners(device)
+        yield from torchscript_runners(device)
+        yield TorchExportedProgramRunner(name=f"TorchExportedProgram{device.name}", devices=(device,))
 
 
 @hookimpl

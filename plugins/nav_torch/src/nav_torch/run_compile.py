@@ -1,48 +1,94 @@
-"""Runners TorchCompileCPU and TorchCompileCUDA: the module through torch.compile."""
+"""Runners TorchCompileCPU and TorchCompileCUDA: the module through torch.compile; and its variants."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
-from nav_torch.device import missing_compiler, missing_device
-from nav_torch.infer import infer_live
-from nav_torch.run_torch import module_on
+from nav_torch.baked import Baked
+from nav_torch.compiled import CompiledInfer, Graphs
+from nav_torch.device import missing_compiler
+from nav_torch.live import LiveRunner
+from nav_torch.modes import DTYPES
 from nav_torch.tensors import device_of
-from navcore.contracts import Infer, Model, Runner
+from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
-from navcore.formats import Format
 
-__all__ = ["TorchCompileRunner", "forwarder"]
+__all__ = ["MODES", "TorchCompileRunner", "compile_runners", "forwarder"]
 
-_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+"""What torch.compile takes as `mode`."""
 
 
 @attrs.frozen(kw_only=True)
-class TorchCompileRunner(Runner):
+class TorchCompileRunner(LiveRunner):
     """Compiles the module at its first call, and again where torch finds that a new shape needs it.
 
     Attributes:
         mode, dynamic: As torch.compile takes them.
+        freezing: Whether Inductor makes constants of parameters and buffers, and prepares what it can from them. The
+            model is refused as soon as one of them changes.
+        options: Further options of torch.compile for Inductor, as pairs of name and value.
+        fullgraph: Whether a forward that breaks into pieces is refused.
     """
 
-    accepts: Format = Format.TORCH
-    mode: str | None = attrs.field(default=None, validator=attrs.validators.in_(_MODES))
+    mode: str | None = attrs.field(default=None, validator=attrs.validators.in_(MODES))
     dynamic: bool | None = None
+    freezing: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+    fullgraph: bool = False
 
     def unavailable(self) -> str | None:
-        return missing_device(self.devices) or missing_compiler(self.devices)
+        return super().unavailable() or missing_compiler(self.devices)
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         import torch
 
-        with module_on(model.object, device) as module:
-            compiled = torch.compile(forwarder(module), mode=self.mode, dynamic=self.dynamic)
-            yield infer_live(compiled, model.call, device_of(module))
+        with self.module_on(model.object, device) as module:
+            graphs = Graphs(self._inductor_options())
+            compiled = torch.compile(
+                forwarder(module), dynamic=self.dynamic, fullgraph=self.fullgraph, backend=graphs.backend()
+            )
+            yield CompiledInfer(
+                self.infer(compiled, model, device_of(module)),
+                graphs,
+                # Where shapes are static, every new one is compiled; otherwise it cannot be told from outside.
+                limit=torch._dynamo.config.recompile_limit if self.dynamic is False else None,
+                first_calls=_freezing if self.freezing else contextlib.nullcontext,
+                check=Baked.of(module).check if self.freezing else None,
+            )
+
+    def _inductor_options(self) -> dict[str, Any]:
+        """Return what `mode` stands for, and the other options; torch.compile itself takes one or the other."""
+        import torch._inductor
+
+        of_mode = torch._inductor.list_mode_options(self.mode, self.dynamic) if self.mode else {}
+        return {**of_mode, **dict(self.options)}
+
+
+def compile_runners(device: DeviceKind) -> Iterator[TorchCompileRunner]:
+    """Yield the runner for a device as torch.compile comes, and those that lower the precision."""
+    name, devices = f"TorchCompile{device.name}", (device,)
+    yield TorchCompileRunner(name=name, devices=devices)
+    for precision in DTYPES:
+        yield TorchCompileRunner(name=f"{name}-{precision}", devices=devices, precision=precision)
+
+
+def _freezing() -> contextlib.AbstractContextManager[Any]:
+    """Switch freezing on for a call that may compile.
+
+    As an option of torch.compile it does nothing in torch 2.13: Dynamo, which has to make attributes of parameters,
+    looks at the setting of the process. Drop when it looks at the options.
+    """
+    import torch._inductor.config as settings
+
+    patch: contextlib.AbstractContextManager[Any] = settings.patch(freezing=True)
+    return patch
 
 
 def forwarder(module: Any) -> Callable[..., Any]:

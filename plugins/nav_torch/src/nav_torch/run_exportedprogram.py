@@ -8,9 +8,8 @@ from typing import Any
 
 import attrs
 
-from nav_torch.device import missing_device
-from nav_torch.infer import infer_artifact
-from navcore.contracts import Infer, Model, Runner
+from nav_torch.loaded import LoadedRunner
+from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 
@@ -18,21 +17,17 @@ __all__ = ["TorchExportedProgramRunner"]
 
 
 @attrs.frozen(kw_only=True)
-class TorchExportedProgramRunner(Runner):
+class TorchExportedProgramRunner(LoadedRunner):
     """Loads the program and runs its graph, operator by operator."""
 
-    imports: tuple[str, ...] = ("torch",)
     accepts: Format = Format.TORCH_EXPORTEDPROGRAM
-
-    def unavailable(self) -> str | None:
-        return missing_device(self.devices)
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         import torch
 
         program = _moved(torch.export.load(model.path), device)
-        yield infer_artifact(program.module(), model, torch.device(device.value))
+        yield self.infer(program.module(), model, torch.device(device.value))
 
 
 def _moved(program: Any, device: DeviceKind) -> Any:

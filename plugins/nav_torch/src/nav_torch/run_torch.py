@@ -1,48 +1,45 @@
-"""Runners TorchCPU and TorchCUDA: the module as it is, eager."""
+"""Runners TorchCPU and TorchCUDA: the module as it is, eager; and its variants."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 
-from nav_torch.device import missing_device
-from nav_torch.infer import infer_live
+from nav_torch.live import LiveRunner
+from nav_torch.modes import DTYPES
 from nav_torch.tensors import device_of
-from nav_torch.untouched import in_use
-from navcore.contracts import Infer, Model, Runner
+from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
-from navcore.formats import Format
 
-__all__ = ["TorchRunner", "module_on"]
+__all__ = ["TorchRunner", "torch_runners"]
 
 
 @attrs.frozen(kw_only=True)
-class TorchRunner(Runner):
-    """Calls the module as the user would, in eval mode and without gradients."""
+class TorchRunner(LiveRunner):
+    """Calls the module as the user would, in eval mode and without gradients.
 
-    accepts: Format = Format.TORCH
+    Attributes:
+        inference_mode: Whether it is called under torch.inference_mode, and not only without gradients.
+    """
+
     plain: bool = True
-
-    def unavailable(self) -> str | None:
-        return missing_device(self.devices)
+    inference_mode: bool = False
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
-        with module_on(model.object, device) as module:
-            yield infer_live(module, model.call, device_of(module))
+        with self.module_on(model.object, device) as module:
+            yield self.infer(module, model, device_of(module), inference_mode=self.inference_mode)
 
 
-@contextmanager
-def module_on(module: Any, device: DeviceKind) -> Iterator[Any]:
-    """Give the user's module in eval mode where it is on the device already, or else a copy that is."""
-    if device_of(module).type == device.value:
-        with in_use(module):
-            yield module
-    else:
-        moved = copy.deepcopy(module).to(device.value)
-        with in_use(moved):
-            yield moved
+def torch_runners(device: DeviceKind) -> Iterator[TorchRunner]:
+    """Yield the plain runner for a device, and those that change layout, precision or both."""
+    name, devices = f"Torch{device.name}", (device,)
+    yield TorchRunner(name=name, devices=devices)
+    yield TorchRunner(name=f"{name}-channels-last", devices=devices, plain=False, channels_last=True)
+    for precision in DTYPES:
+        lowered = TorchRunner(name=f"{name}-{precision}", devices=devices, plain=False, precision=precision)
+        yield lowered
+        yield attrs.evolve(lowered, name=f"{name}-autocast-{precision}", autocast=True)
+        yield attrs.evolve(lowered, name=f"{name}-{precision}-channels-last", channels_last=True)
