@@ -229,6 +229,14 @@ class Runner(Tool):
     devices: tuple[DeviceKind, ...]
     plain: bool = False
 
+    def apart(self, model: Model) -> bool:
+        """Return whether a live model is to be opened in a worker, as files are: it is large, and this copies it.
+
+        Asked before `open`, which then gets another object of equal contents. Where no worker can have the model, the
+        runner is not tried on it.
+        """
+        return False
+
     @abstractmethod
     def open(self, model: Model, device: DeviceKind) -> AbstractContextManager[Infer]:
         """Load the model, give a callable that runs it, and release everything on exit.

@@ -68,10 +68,11 @@ def nav_fingerprint(model: Any) -> str | None:
 def nav_hand_over(model: Model, folder: Path, asked: bool) -> str | None:
     """Write what another process needs to have the live model too, and return who reads it, or None if it cannot be.
 
-    Called on the plugin that recognised the model, so that its exports run in a worker. `asked` is True where the user
-    wants that, whatever it costs; otherwise write only what is cheap to write and read. The answer is
-    `module:function`; that function takes the folder and returns the live object and its `call`. The folder is
-    private to the run, read by its own worker alone, and removed with it.
+    Called on the plugin that recognised the model, at most once in a run, so that its exports and the runners that are
+    `apart` run in a worker. `asked` is True where the user wants that, whatever it costs; otherwise write only what is
+    cheap to write and read. The answer is `module:function`; that function takes the folder and returns the live
+    object and its `call`, each time that it is called. The folder is private to the run, read by its own worker alone,
+    and removed with it.
     """
     raise NotImplementedError
 

@@ -122,11 +122,11 @@ def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any
     check_plan(plan)
     if conduct.verify is not None and not callable(conduct.verify):
         raise UsageError(f"verify_func={conduct.verify!r} cannot be called", "pass a function of two iterables")
-    hand_over = None if conduct.isolate_exports is False else origin.hand_over(bool(conduct.isolate_exports))
+    hand_over, exports = origin.hand_over(bool(conduct.isolate_exports)), conduct.isolate_exports is not False
     cache = open_cache() if conduct.cache else None
     fingerprint = origin.fingerprint()
     isolate = conduct.isolate and os.name == "posix"  # workers are ended by process group
-    fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over)
+    fleet = Fleet(isolate, registry.origins, conduct.limits, conduct.timeouts_s, hand_over, exports)
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
         fleet.scratch = space.scratch_folder
         source = origin.source(request, _Reference(fleet, space, origin.format))

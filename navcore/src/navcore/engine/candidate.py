@@ -129,6 +129,7 @@ class RemoteCandidate:
     _log: Path
     _what: str
     _session: str
+    _live: dict[str, str] | None = None
     load_s: float = 0.0
     _worker: Worker | None = None
     _feeds: Tensors | None = None
@@ -139,7 +140,7 @@ class RemoteCandidate:
         message = {
             "do": "open",
             "tool": self._reference,
-            "model": model_data(self._model),
+            "model": model_data(self._model, self._live),
             "device": self._device.value,
         }
         answer, _ = self._ask(message, example_arrays(self._model), worker)

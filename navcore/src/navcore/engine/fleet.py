@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from navcore.contracts import Edge, Model, Runner, Tool
-from navcore.domain import DeviceKind, Signature
+from navcore.domain import DeviceKind, Failure, Signature
 from navcore.engine.candidate import LONGEST_LOG_BYTES, Candidate, LocalCandidate, RemoteCandidate, cut
 from navcore.engine.capture import captured
 from navcore.engine.failures import StepFailed
@@ -40,7 +40,8 @@ class Fleet:
         origins: Plugin of each tool.
         limits: For each step.
         timeouts_s: Other timeouts by the name of the tool.
-        hand_over: How a live model gets into a worker; None: exports run in this process.
+        hand_over: How a live model gets into a worker; None: it stays in this process.
+        exports: Whether exports run in a worker, where the model can be handed over.
         scratch: Folder in which it is handed over; None: the system's for temporary files.
         variants: Plugin of each tool that is a variant of a registered one.
         started: Name of each worker that was started, in order: how often a framework was imported.
@@ -51,6 +52,7 @@ class Fleet:
     limits: Limits
     timeouts_s: Mapping[str, float] = attrs.field(factory=dict)
     hand_over: HandOver | None = None
+    exports: bool = True
     scratch: Path | None = None
     variants: dict[Tool, str] = attrs.field(factory=dict)
     started: list[str] = attrs.field(factory=list)
@@ -89,15 +91,14 @@ class Fleet:
         Raises:
             Exception: What the edge raised; StepFailed where it ran in a worker.
         """
-        reference = self._reference(edge, model)
+        reference = self._reference(edge, model) if self.exports or not model.format.live else None
         if reference is None:
             with captured(log, echo=echo):
                 return edge.write(model, out)
         message = {
             "do": "write",
             "tool": reference,
-            "model": model_data(model),
-            "live": self._live(edge, model),
+            "model": model_data(model, self._live(edge, model)),
             "out": str(out),
             "log": str(log),
         }
@@ -111,11 +112,15 @@ class Fleet:
         Raises:
             Exception: What the runner raised; StepFailed where it ran in a worker.
         """
-        reference = None if model.format.live else self._reference(runner, model)
+        apart = not model.format.live or (self.isolate and self.hand_over is not None and runner.apart(model))
+        reference = self._reference(runner, model) if apart else None
+        if reference is None and apart and model.format.live:
+            raise StepFailed(_no_room_for(runner))
         if reference is None:
             return LocalCandidate.open(runner, model, device)
         self._sessions += 1
-        candidate = RemoteCandidate(self, runner, reference, model, device, log, what, f"session-{self._sessions}")
+        session, live = f"session-{self._sessions}", self._live(runner, model)
+        candidate = RemoteCandidate(self, runner, reference, model, device, log, what, session, live)
         candidate.reopen()
         return candidate
 
@@ -184,17 +189,17 @@ class Fleet:
             self._imports[name] = ()
 
     def _arrives(self, edge: Tool, folder: str, loader: str) -> bool:
-        """Whether a worker can read what was handed over; where it cannot, exports run in this process."""
+        """Whether a worker can read what was handed over."""
         message = {"do": "receive", "live": {"folder": folder, "loader": loader}}
         try:
             self.worker(edge).ask(message, None, self.limits, "reading the model that was handed over")
         except StepFailed as error:
-            _LOGGER.debug("a worker cannot read the model, so exports run in this process: %s", error)
+            _LOGGER.debug("a worker cannot read the model, so it stays in this process: %s", error)
             return False
         return True
 
     def _live(self, edge: Tool, model: Model) -> dict[str, str] | None:
-        """Where a worker finds the live model and who reads it; handed over once for all exports."""
+        """Where a worker finds the live model and who reads it; handed over once for all that need it."""
         if not model.format.live or self.hand_over is None:
             return None
         if self._handed is None:
@@ -210,13 +215,22 @@ class Fleet:
         return {"folder": folder.name, "loader": loader} if loader else None
 
     def _reference(self, tool: Tool, model: Model) -> dict[str, Any] | None:
-        """How the tool travels, or None where it has to work here: on live objects, or if it cannot travel."""
+        """How the tool travels, or None where it has to work here: its model or itself cannot travel."""
         if not self.isolate or (model.format.live and self._live(tool, model) is None):
             return None
         try:
             return reference_of(tool)
         except NotPortableError:
             return None
+
+
+def _no_room_for(runner: Runner) -> Failure:
+    return Failure(
+        "unsuited",
+        f"{runner.name} makes a copy of the model, which is too large for two in this process, and no worker can have "
+        "the model",
+        "make the model picklable, of classes in modules that can be imported; the log at level DEBUG says what fails",
+    )
 
 
 @contextlib.contextmanager

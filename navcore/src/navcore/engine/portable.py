@@ -31,10 +31,16 @@ def signature_from(data: Mapping[str, Any]) -> Signature:
     return Signature(inputs, outputs, data["batch"], tuple(Range(*each) for each in data["ranges"]))
 
 
-def model_data(model: Model) -> dict[str, Any]:
-    """Return a model on disk as JSON-ready data; its examples travel beside it, see `example_arrays`."""
+def model_data(model: Model, live: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return a model as JSON-ready data; its examples travel beside it, see `example_arrays`.
+
+    Args:
+        model: On disk, or live and handed over.
+        live: For a live model, the folder that it was handed over in, and who reads it.
+    """
     made = model.format
     return {
+        "live": None if live is None else dict(live),
         "format": [made.name, made.suffix, made.live, made.risk.value],
         "signature": signature_data(model.signature),
         "path": None if model.path is None else str(model.path),
@@ -47,18 +53,14 @@ def example_arrays(model: Model) -> dict[str, Array]:
     return {f"{place}/{name}": array for place, feeds in enumerate(model.examples) for name, array in feeds.items()}
 
 
-def model_from(data: Mapping[str, Any], arrays: Tensors, live: Mapping[str, str] | None = None) -> Model:
-    """Return the model that `model_data` described.
-
-    Args:
-        data, arrays: What it and `example_arrays` gave.
-        live: For a live model, the folder that it was handed over in, and who reads it.
-    """
+def model_from(data: Mapping[str, Any], arrays: Tensors) -> Model:
+    """Return the model that `model_data` described, with the examples that `example_arrays` gave."""
     made = Format(data["format"][0], suffix=data["format"][1], live=data["format"][2], risk=Risk(data["format"][3]))
     examples: list[dict[str, Array]] = [{} for _ in range(data["examples"])]
     for key, array in arrays.items():
         place, _, tensor = key.partition("/")
         examples[int(place)][tensor] = array
+    live = data["live"]
     held, call = load(live["loader"])(Path(live["folder"])) if live else (None, None)
     return Model(
         object=held,

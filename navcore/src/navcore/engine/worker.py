@@ -146,7 +146,7 @@ class _Desk:
         from navcore.engine.reference import tool_from
 
         tool: Any = tool_from(message["tool"])
-        signature = tool.write(model_from(message["model"], arrays, message["live"]), Path(message["out"]))
+        signature = tool.write(model_from(message["model"], arrays), Path(message["out"]))
         if not isinstance(signature, Signature):
             raise TypeError(f"the tool returned {type(signature).__name__}, not a Signature")
         return {"signature": signature_data(signature)}, {}
