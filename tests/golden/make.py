@@ -33,6 +33,7 @@ from navcore.domain import (
     OptimizationProfile,
     OutputAgreement,
     PackageStatus,
+    Range,
     Ratio,
     Request,
     SampleSummary,
@@ -58,7 +59,9 @@ RICH_SIGNATURE = Signature(
     (TensorSpec("ids", "int64", ("batch", "length")), TensorSpec("scale", "float32", ())),
     (TensorSpec("logits", "bfloat16", ("batch", "length", 7)), TensorSpec("mask", "bool", ("batch",))),
     "batch",
+    (Range("batch", 2, 63), Range("length", 1)),
 )
+UNTRIED = (FailureKind.PARENT, FailureKind.BUDGET, FailureKind.UNSUITED, FailureKind.NOT_NEEDED)
 TOLERANCES = (("logits", Tolerance(atol=1e-3, rtol=0.05)), ("mask", Tolerance()))
 ENVIRONMENT = (
     ("cpu.cores", "8"),
@@ -292,6 +295,9 @@ def _rich_trial() -> TrialResult:
         cpu_use=1.75,
         cpus=8,
         loads=(Load(8, 2, 4, 1, 8000.0, 2.5, 4.5, 400), Load(None, 1, 1, None, 500.0, 2.0, 3.0, 100)),
+        precision="bf16",
+        deprecated=True,
+        runtime_notes=("compiled twice in 41.2 s",),
     )
 
 
@@ -311,12 +317,12 @@ def _failure(kind: FailureKind) -> Failure:
 
 
 def _failed_build(kind: FailureKind) -> BuildResult:
-    status = Status.SKIPPED if kind in (FailureKind.PARENT, FailureKind.BUDGET) else Status.FAILED
+    status = Status.SKIPPED if kind in UNTRIED else Status.FAILED
     return BuildResult(f"onnx/{kind}", f"{kind}", status, 0.0, failure=_failure(kind))
 
 
 def _failed_trial(kind: FailureKind) -> TrialResult:
-    status = Status.SKIPPED if kind in (FailureKind.PARENT, FailureKind.BUDGET) else Status.FAILED
+    status = Status.SKIPPED if kind in UNTRIED else Status.FAILED
     measurements = (_measured(1, 3.0),) if kind is FailureKind.MEASURE else ()
     verified = False if kind is FailureKind.VERIFY else None
     fields = {"measurements": measurements, "verified": verified, "failure": _failure(kind)}
@@ -347,6 +353,7 @@ def _rich_request() -> Request:
         profile=profile,
         tolerance=TOLERANCES,
         precision="bf16",
+        precisions=("bf16", "int8"),
         names=Names(("ids", "scale"), ("logits", "mask")),
         seed=7,
     )

@@ -64,6 +64,20 @@ def test_both_at_once_falls_back_to_the_best_compromise() -> None:
     assert "wide" == picked(MaxThroughputAndMinLatencyStrategy(), QUICK, WIDE)
 
 
+def test_what_is_deprecated_is_not_chosen_on_a_tie_though_its_route_is_shorter() -> None:
+    old = attrs.evolve(trial("old", at(1, 1.0), hops=1), deprecated=True)
+    new = trial("new", at(1, 1.001), hops=2)
+
+    assert "new" == picked(MinLatencyStrategy(), old, new)
+
+
+def test_what_is_deprecated_wins_where_it_is_clearly_the_best_or_alone() -> None:
+    old = attrs.evolve(trial("old", at(1, 1.0)), deprecated=True)
+
+    assert "old" == picked(MinLatencyStrategy(), old, trial("new", at(1, 1.5)))
+    assert "old" == picked(MinLatencyStrategy(), old)
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.1, 100)), min_size=1, max_size=6))
 def test_a_trial_that_is_best_at_both_always_wins(others: list[tuple[float, float]]) -> None:
     best = trial("best", at(1, min(one for one, _ in others) / 2), at(8, min(eight for _, eight in others) / 2))

@@ -74,6 +74,15 @@ def test_a_local_class_cannot_travel_and_says_so() -> None:
         reference_of(Local())
 
 
+@pytest.mark.parametrize("isolate", [True, False])
+def test_what_a_runtime_tells_about_itself_is_kept_wherever_it_runs(isolate: bool, tmp_path: Path) -> None:
+    live = ToyRunner(name="ToyLive", accepts=TOY_LIVE, plain=True)
+    package = run(tmp_path, live, ToyExporter(), ToyRunner(note="compiled twice in 41 s"), isolate=isolate)
+    told = {trial.runner: trial.runtime_notes for trial in package.status.trials}
+
+    assert {"ToyLive": (), "ToyNpz": ("compiled twice in 41 s",)} == told
+
+
 def test_a_tool_that_cannot_travel_runs_in_this_process(toy: Model, tmp_path: Path) -> None:
     @attrs.frozen(kw_only=True)
     class Local(ToyRunner):

@@ -10,8 +10,9 @@ The model is `y = x @ weight + bias`, float32[batch, 3] to float32[batch, 2]:
     wrong = ToyRunner(name="ToyWrong", fault="wrong")
     registry = load_plugins(extra=[ToyPlugin(tools=(*TOY_TOOLS, wrong))], installed=False)
 
-Every tool takes `missing`, which it then answers from `unavailable()`, and `fault`, which makes it misbehave:
-RUNNER_FAULTS and EDGE_FAULTS list what there is. `ToyRunner(repeat=1000)` is slow; `model.calls` records the shapes
+Every tool takes `missing`, which it then answers from `unavailable()`, `pointless` for `unsuited()`, and `fault`, which
+makes it misbehave: RUNNER_FAULTS and EDGE_FAULTS list what there is. `ToyExporter(smallest=2, largest=63)` writes a toy
+that is good for such batches only. `ToyRunner(repeat=1000)` is slow; `model.calls` records the shapes
 that the model was called with. The path of a `.npz` file written by `ToyModel().save(path)` is recognised as well.
 """
 
@@ -27,7 +28,7 @@ import attrs
 import numpy as np
 
 from navcore.contracts import Array, Converter, Description, Exporter, Infer, Model, Names, Runner, Tensors, Tool
-from navcore.domain import DeviceKind, Signature
+from navcore.domain import DeviceKind, Range, Signature
 from navcore.errors import DataloaderError
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -70,12 +71,21 @@ class ToyExporter(Exporter):
     target: Format = TOY_NPZ
     fault: str = attrs.field(default="", validator=attrs.validators.in_(EDGE_FAULTS))
     missing: str | None = None
+    pointless: str | None = None
+    smallest: int = 0
+    largest: int | None = None
 
     def unavailable(self) -> str | None:
         return self.missing
 
+    def unsuited(self, model: Model) -> str | None:
+        return self.pointless
+
     def write(self, model: Model, out: Path) -> Signature:
-        return toy_written(self.fault, model.object, model.signature, out)
+        signature = toy_written(self.fault, model.object, model.signature, out)
+        if not self.smallest and self.largest is None:
+            return signature
+        return attrs.evolve(signature, ranges=(Range("batch", self.smallest, self.largest),))
 
 
 @attrs.frozen(kw_only=True)
@@ -87,9 +97,13 @@ class ToyConverter(Converter):
     target: Format = TOY_JSON
     fault: str = attrs.field(default="", validator=attrs.validators.in_(EDGE_FAULTS))
     missing: str | None = None
+    pointless: str | None = None
 
     def unavailable(self) -> str | None:
         return self.missing
+
+    def unsuited(self, model: Model) -> str | None:
+        return self.pointless
 
     def write(self, model: Model, out: Path) -> Signature:
         assert model.path is not None
@@ -105,10 +119,15 @@ class ToyRunner(Runner):
     devices: tuple[DeviceKind, ...] = (DeviceKind.CPU,)
     fault: str = attrs.field(default="", validator=attrs.validators.in_(RUNNER_FAULTS))
     missing: str | None = None
+    pointless: str | None = None
     repeat: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    note: str = ""
 
     def unavailable(self) -> str | None:
         return self.missing
+
+    def unsuited(self, model: Model) -> str | None:
+        return self.pointless
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
@@ -131,6 +150,8 @@ class ToyRunner(Runner):
                 result = toy_result(self.fault, toy(feeds[given]), buffers)
             return {made: result}
 
+        if self.note:
+            infer.notes = lambda: (self.note,)  # type: ignore[attr-defined]  # as the contract of Infer allows
         return infer
 
 
