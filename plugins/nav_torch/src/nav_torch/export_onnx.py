@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import attrs
 from nav_torch.export_error import explained
 from nav_torch.flat import example_tensors, flat_module
 from nav_torch.untouched import untouched
+from nav_torch.weights import LARGE_BYTES, weights_bytes
 from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
 from navcore.formats import Format
@@ -32,14 +32,15 @@ class OnnxExporter(Exporter):
     Attributes:
         opset: Version of the ONNX operators. The exporter writes no older one than 18, and 23 is the newest that
             IR version 10 has room for.
-        most_embedded_bytes: Weights that are larger go into a second file beside it; a protobuf message ends at 2 GiB.
+        most_embedded_bytes: Weights that are larger go into a second file beside it, one after the other. Those inside
+            are in memory three times while the file is written, and a protobuf message ends at 2 GiB.
     """
 
     name: str = "onnx"
     source: Format = Format.TORCH
     target: Format = Format.ONNX
     opset: int = attrs.field(default=18)
-    most_embedded_bytes: int = 1_500_000_000
+    most_embedded_bytes: int = LARGE_BYTES
 
     @opset.validator
     def _check_opset(self, _attribute: object, value: int) -> None:
@@ -62,7 +63,7 @@ class OnnxExporter(Exporter):
                 verbose=False,
             )
         program.model.ir_version = min(program.model.ir_version, _IR_VERSION)
-        program.save(str(out), external_data=_weights_bytes(model.object) > self.most_embedded_bytes)
+        program.save(str(out), external_data=weights_bytes(model.object) > self.most_embedded_bytes)
         onnx.checker.check_model(str(out))
         return model.signature
 
@@ -96,7 +97,3 @@ def _dynamic_shapes(signature: Signature) -> Any:
         {axis: dimension for axis, dimension in enumerate(spec.shape) if isinstance(dimension, str)}
         for spec in signature.inputs
     )
-
-
-def _weights_bytes(module: Any) -> int:
-    return sum(tensor.nbytes for tensor in itertools.chain(module.parameters(), module.buffers()))

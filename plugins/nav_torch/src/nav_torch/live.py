@@ -11,10 +11,12 @@ import attrs
 from nav_torch.capability import missing_precision
 from nav_torch.converted import converted, is_lowerable
 from nav_torch.device import missing_device
+from nav_torch.hand_over import stays_here
 from nav_torch.infer import Passage, infer_live
 from nav_torch.modes import DTYPES, torch_dtype, under
 from nav_torch.tensors import device_of
 from nav_torch.untouched import in_use
+from nav_torch.weights import is_large
 from navcore.contracts import Infer, Model, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -52,7 +54,21 @@ class LiveRunner(Runner):
     def unsuited(self, model: Model) -> str | None:
         if self.channels_last and not any(map(_is_convolution, model.object.modules())):
             return "the model has no two-dimensional convolutions, which channels-last is for"
-        return _nothing_to_lower(model.object, self.precision, self.autocast) if self.precision else None
+        nothing = _nothing_to_lower(model.object, self.precision, self.autocast) if self.precision else None
+        return nothing or (_no_room(model.object) if self.apart(model) else None)
+
+    def apart(self, model: Model) -> bool:
+        return self._copies and DeviceKind.CPU in self.devices and is_large(model.object)
+
+    @property
+    def _copies(self) -> bool:
+        """Whether it holds the weights a second time."""
+        return self._converts
+
+    @property
+    def _converts(self) -> bool:
+        """Whether it runs a converted copy of the module."""
+        return self._cast is not None or self.channels_last
 
     @property
     def _cast(self) -> Any:
@@ -64,7 +80,7 @@ class LiveRunner(Runner):
         """Give the user's module in eval mode where it already is what it should be, or else a copy that is."""
         import torch
 
-        if device_of(module).type == device.value and self._cast is None and not self.channels_last:
+        if device_of(module).type == device.value and not self._converts:
             made = module
         else:
             made = converted(module, torch.device(device.value), self._cast, channels_last=self.channels_last)
@@ -95,6 +111,14 @@ def _is_convolution(part: Any) -> bool:
     if not isinstance(part, torch.nn.modules.conv._ConvNd) and "conv" not in scripted.lower():
         return False
     return any(tensor.dim() == 4 for tensor in part.parameters())
+
+
+def _no_room(module: Any) -> str | None:
+    """Return that a large module cannot be copied where it should be, in a worker, or None if it can."""
+    reason = stays_here(module)
+    if reason is None:
+        return None
+    return f"it copies the model, which is too large for two in this process, and no worker can have it: {reason}"
 
 
 def _nothing_to_lower(module: Any, precision: str, autocast: bool) -> str | None:

@@ -45,6 +45,10 @@ class TorchCompileRunner(LiveRunner):
     def unavailable(self) -> str | None:
         return super().unavailable() or missing_compiler(self.devices)
 
+    @property
+    def _copies(self) -> bool:
+        return self.freezing or self._converts
+
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         import torch
