@@ -1,0 +1,253 @@
+"""Is what `navcore.optimize` chooses as fast as the best of what one writes by hand?
+
+python benchmarks/best_of.py [--model NAME ...] [--size full|tiny] [--rounds N] [--max-batch-size N] [--static]
+                             [--json FILE]
+
+Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
+hand-written calls of the same runtimes with their default settings (hand_written.py) run at the batch size that the
+choice was measured at: all in one process, in blocks, in random order in every round. Thread pools spin for a while
+after a call, so there is a pause before every block, and a call that does not count. A hand-written way counts where it
+gives what the module gives, for all samples. The ratio is the median over the rounds of the time of the best
+hand-written way by that of ours, with its 95 % interval: above 1 ours is faster, at least 0.98 is wanted. The best one
+is the one with the shortest median of these very rounds, so chance favours it.
+
+--static also exports with all sizes fixed to those that are timed, which serves no other input; it is told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from hand_written import WAYS, Case, Step, arrays_of
+from torch_zoo import MODELS, SIZES, Loaded, load
+
+import navcore as nav
+from navcore.contracts import Tensors
+from navcore.engine.compare import compare
+from navcore.engine.shapes import resized
+from navcore.engine.statistics import ratio
+
+OURS = "navcore, infer"
+BOUND = "navcore, bind"
+STATIC = ", static"
+WANTED = 0.98
+PAUSE_S = 0.03
+BLOCK_S = 0.1
+
+
+def main() -> int:
+    """Print the table; always 0, since these are figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--max-batch-size", type=int, help="of the search; by default it ends where throughput does")
+    parser.add_argument("--static", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(one(load(asked.one, asked.size), asked)))
+        return 0
+    found: dict[str, Any] = {}
+    for name in asked.model:
+        told = in_a_process(name, asked)
+        if told is not None:
+            found[name] = told
+            show_ways(name, told)
+        if asked.json:
+            asked.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    show(found)
+    return 0
+
+
+def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the figures of one model, or None where its process did not live to give them."""
+    command = [sys.executable, __file__, "--one", name, "--size", asked.size, "--rounds", str(asked.rounds)]
+    command += ["--static"] if asked.static else []
+    command += ["--max-batch-size", str(asked.max_batch_size)] if asked.max_batch_size else []
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        print(f"{name}: its process ended with {done.returncode}:\n{done.stderr[-1500:]}")
+        return None
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def one(loaded: Loaded, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one model."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        package = nav.optimize(
+            loaded.module,
+            loaded.samples,
+            workspace=folder / "workspace",
+            target_device="cpu",
+            optimization_profile=nav.OptimizationProfile(max_batch_size=asked.max_batch_size),
+            quiet=True,
+            **loaded.options,
+        )
+        session = package.get_runner(strategy=nav.MaxThroughputStrategy())
+        size = session.choice.measurement.batch_size
+        with session:
+            feeds = timed_inputs(package, size)
+            ways: dict[str, Step] = {OURS: lambda: session.infer(feeds), BOUND: session.bind(feeds)}
+            written, reasons = by_hand(loaded, package, feeds, folder, asked.static)
+            blocks = interleaved({**ways, **written}, asked.rounds)
+        return figures(session.name, size, blocks, reasons)
+    finally:
+        shutil.rmtree(folder)
+
+
+def timed_inputs(package: nav.Package, size: int | None) -> Tensors:
+    """Return the first sample at that batch size, as it was measured."""
+    inputs, _ = next(iter(package.samples()))
+    if size is None:
+        return inputs
+    signature = package.status.signature
+    return resized(inputs, [name for name in signature.input_names if signature.batched(name)], size)
+
+
+def by_hand(
+    loaded: Loaded, package: nav.Package, feeds: Tensors, folder: Path, static: bool
+) -> tuple[dict[str, Step], dict[str, str]]:
+    """Return the ways that work on the timed inputs, and the reasons of the others."""
+    steps: dict[str, Step] = {}
+    reasons: dict[str, str] = {}
+    exports = {name: way for name, way in WAYS.items() if name not in ("eager", "torch.compile", "torch.jit.trace")}
+    tried = {**{name: (way, True) for name, way in WAYS.items()}}
+    tried |= {f"{name}{STATIC}": (way, False) for name, way in exports.items()} if static else {}
+    for name, (way, varying) in tried.items():
+        case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder, varying=varying)
+        # What torch.compile has seen at other sizes, it compiles for other sizes: its default is what it does first.
+        alone = name == "torch.compile" or not varying
+        try:
+            prepare = way(case)
+            reasons[name] = disagreement(prepare, package, feeds, case, alone)
+            if not reasons[name]:
+                steps[name] = prepare(feeds)
+        except Exception as error:  # frameworks raise anything
+            reasons[name] = first_cause(error)
+    return steps, {name: reason for name, reason in reasons.items() if reason}
+
+
+def first_cause(error: BaseException) -> str:
+    """Return the first line of the first cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return f"{type(error).__name__}: {lines[0][:200]}"
+
+
+def disagreement(prepare: Any, package: nav.Package, feeds: Tensors, case: Case, alone: bool) -> str:
+    """Return how a way differs from the module, on the timed inputs and, unless alone, on all samples; or nothing."""
+    reference = WAYS["eager"](case)
+    cases = [feeds, *([] if alone else [inputs for inputs, _ in package.samples()])]
+    for inputs in cases:
+        expected, got = (arrays_of(made(inputs)()) for made in (reference, prepare))
+        if len(expected) != len(got):
+            return f"gives {len(got)} outputs, and the module gives {len(expected)}"
+        named = [{f"output {place}": array for place, array in enumerate(arrays)} for arrays in (expected, got)]
+        found = compare(named[:1], named[1:])
+        if not found.within:
+            return f"disagrees with the module: {found.disagreement}"
+    return ""
+
+
+def interleaved(ways: Mapping[str, Step], rounds: int) -> dict[str, list[float]]:
+    """Return the time per call in ms of every block, by way; every round has one block of each."""
+    calls = {name: fitting(step) for name, step in ways.items()}
+    blocks: dict[str, list[float]] = {name: [] for name in ways}
+    gc.collect()
+    gc.freeze()
+    for _ in range(rounds):
+        for name in random.sample(list(ways), len(ways)):
+            blocks[name].append(block_ms(ways[name], calls[name]))
+    return blocks
+
+
+def fitting(step: Step) -> int:
+    """Return how many calls a block holds, after three calls that warm up."""
+    for _ in range(3):
+        step()
+    return max(1, math.ceil(BLOCK_S * 1e3 / block_ms(step, 1)))
+
+
+def block_ms(step: Step, calls: int) -> float:
+    """Return the time of one call in ms, after a pause and a call that wakes the threads."""
+    time.sleep(PAUSE_S)
+    step()
+    start = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - start) / calls * 1e3
+
+
+def figures(
+    choice: str, size: int | None, blocks: Mapping[str, list[float]], reasons: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what is shown and written for one model."""
+    medians = {name: statistics.median(values) for name, values in blocks.items()}
+    ours = (OURS, BOUND)
+    best = {}
+    for kind in ("", STATIC):
+        names = [name for name in medians if name not in ours and name.endswith(STATIC) == bool(kind)]
+        if names:
+            first = min(names, key=medians.__getitem__)
+            ratios = {name: ratio(blocks[first], blocks[name]) for name in ours}
+            told = {name: [found.value, found.low, found.high] for name, found in ratios.items()}
+            best[kind or "varying"] = {"way": first, "ratios": told}
+    return {
+        "choice": choice,
+        "batch_size": size,
+        "medians_ms": medians,
+        "reasons": dict(reasons),
+        "best": best,
+        "blocks_ms": dict(blocks),
+    }
+
+
+def show_ways(name: str, model: Mapping[str, Any]) -> None:
+    """Print every way of one model, the fastest first."""
+    print(f"\n{name}, batch size {model['batch_size'] or 'as given'}; chosen: {model['choice']}")
+    for way, median in sorted(model["medians_ms"].items(), key=lambda item: item[1]):
+        print(f"  {way:<24}{median:12.4g} ms")
+    for way, reason in model["reasons"].items():
+        print(f"  {way:<24}{'-':>12}    {reason}")
+    sys.stdout.flush()
+
+
+def show(found: Mapping[str, Any]) -> None:
+    """Print the table."""
+    print(f"\nspeed of ours against the best hand-written way, at least {WANTED} wanted:\n")
+    print(f"{'model':<16}{'batch':>6}  {'our choice':<40}{'best by hand':<24}{'infer':<24}bind")
+    for name, told in found.items():
+        for best in told["best"].values():
+            infer, bound = (_interval(best["ratios"][way]) for way in (OURS, BOUND))
+            size = told["batch_size"] or "-"
+            print(f"{name:<16}{size:>6}  {told['choice']:<40}{best['way']:<24}{infer:<24}{bound}")
+
+
+def _interval(values: list[float]) -> str:
+    value, low, high = values
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""What one writes by hand to run a PyTorch module on each runtime with its default settings; used by best_of.py."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from navcore.contracts import Array, Model, Tensors
+
+__all__ = ["WAYS", "Case", "Step", "arrays_of"]
+
+Step = Callable[[], Any]
+"""One call on inputs that were placed before; returns what the runtime gives."""
+
+Prepare = Callable[[Tensors], Step]
+"""Places inputs, by name, for a step."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Case:
+    """The module, and how it is called.
+
+    Attributes:
+        module: In eval mode.
+        model: What navcore knows of the call: names and order of the inputs, and which dimensions vary.
+        feeds: The inputs that will be timed; also what is exported with.
+        folder: For files.
+        varying: Whether exports keep the dimensions open that vary between the samples; otherwise they are fixed to
+            those of the feeds.
+    """
+
+    module: Any
+    model: Model
+    feeds: Tensors
+    folder: Path
+    varying: bool = True
+
+    def arguments(self, feeds: Tensors) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return positional and keyword arguments of the module."""
+        positional, keywords = self.model.call.arguments([_tensor(feeds[name]) for name in self.model.call.inputs])
+        return tuple(positional), dict(keywords)
+
+    def open_axes(self, dimension: Callable[[str], Any]) -> Any:
+        """Return `dynamic_shapes` for torch: for each argument, which of its axes vary; None where none may."""
+        import torch
+
+        if not self.varying:
+            return None
+        tensors = [_tensor(self.feeds[name]) for name in self.model.call.inputs]
+        positional, keywords = self.model.call.arguments(tensors)
+        bound = inspect.signature(self.module.forward).bind(*positional, **keywords)
+        axes = {
+            id(tensor): {axis: dimension(size) for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+            for tensor, spec in zip(tensors, self.model.signature.inputs, strict=True)
+        }
+        return torch.utils._pytree.tree_map(lambda leaf: axes.get(id(leaf)), dict(bound.arguments))
+
+    def file(self, name: str) -> str:
+        """Return a path for a file."""
+        return str(Path(tempfile.mkdtemp(dir=self.folder)) / name)
+
+
+def _tensor(array: Array) -> Any:
+    from nav_torch.tensors import to_tensor
+
+    return to_tensor(array, "cpu")
+
+
+def arrays_of(outputs: Any) -> list[Array]:
+    """Return what a step gave as arrays, in the order of flattening."""
+    import torch
+
+    from nav_torch.tensors import to_array
+
+    if hasattr(outputs, "to_tuple"):  # what transformers and diffusers return
+        outputs = outputs.to_tuple()
+    leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(outputs) if leaf is not None]
+    return [to_array(leaf) if isinstance(leaf, torch.Tensor) else np.asarray(leaf) for leaf in leaves]
+
+
+def _calling(function: Callable[..., Any], case: Case) -> Prepare:
+    import torch
+
+    def prepare(feeds: Tensors) -> Step:
+        positional, keywords = case.arguments(feeds)
+
+        def step() -> Any:
+            with torch.inference_mode():
+                return function(*positional, **keywords)
+
+        return step
+
+    return prepare
+
+
+def eager(case: Case) -> Prepare:
+    """Return the module as it is."""
+    return _calling(case.module, case)
+
+
+def compiled(case: Case) -> Prepare:
+    """Return torch.compile(module)."""
+    import torch
+
+    return _calling(torch.compile(copy.copy(case.module)), case)  # it would mark the module itself as compiled
+
+
+def traced(case: Case) -> Prepare:
+    """Return torch.jit.trace, not strict, so that it takes dicts."""
+    import torch
+
+    positional, keywords = case.arguments(case.feeds)
+    given = {"example_kwarg_inputs": keywords} if keywords else {"example_inputs": positional}
+    if keywords and positional:
+        raise ValueError("torch.jit.trace takes positional or keyword arguments, not both")
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _calling(torch.jit.trace(case.module, strict=False, check_trace=False, **given), case)
+
+
+def _exported(case: Case) -> Any:
+    import torch
+
+    positional, keywords = case.arguments(case.feeds)
+    shapes = case.open_axes(lambda _: torch.export.Dim.DYNAMIC)
+    with torch.no_grad():
+        return torch.export.export(case.module, positional, keywords, dynamic_shapes=shapes)
+
+
+def exported(case: Case) -> Prepare:
+    """Return the module of a torch.export."""
+    return _calling(_exported(case).module(), case)
+
+
+def inductor(case: Case) -> Prepare:
+    """Return an AOTInductor package."""
+    import torch
+
+    package = torch._inductor.aoti_compile_and_package(_exported(case), package_path=case.file("model.pt2"))
+    return _calling(torch._inductor.aoti_load_package(package), case)
+
+
+def _onnx_file(case: Case) -> str:
+    import torch
+
+    positional, keywords = case.arguments(case.feeds)
+    path = case.file("model.onnx")
+    shapes = case.open_axes(lambda name: name)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            case.module, positional, path, kwargs=keywords, dynamo=True, dynamic_shapes=shapes, verbose=False
+        )
+    return path
+
+
+def _placed(case: Case, names: Sequence[str], run: Callable[[dict[str, Array]], Any]) -> Prepare:
+    def prepare(feeds: Tensors) -> Step:
+        given = dict(zip(names, (np.ascontiguousarray(feeds[name]) for name in _order(case)), strict=True))
+        return lambda: run(given)
+
+    return prepare
+
+
+def _order(case: Case) -> list[str]:
+    """Return the names of the inputs in the order in which torch flattens the arguments, which is that of the graph."""
+    import torch
+
+    tensors = {name: _tensor(case.feeds[name]) for name in case.model.call.inputs}
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    positional, keywords = case.model.call.arguments(tensors.values())
+    leaves = torch.utils._pytree.tree_leaves((tuple(positional), dict(keywords)))
+    return [names[id(leaf)] for leaf in leaves if id(leaf) in names]
+
+
+def onnx_runtime(case: Case) -> Prepare:
+    """Return an ONNX Runtime session on an ONNX file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(_onnx_file(case))
+    names = [each.name for each in session.get_inputs()]
+    return _placed(case, names, lambda given: session.run(None, given))
+
+
+def openvino(case: Case) -> Prepare:
+    """Return an OpenVINO model compiled from an ONNX file, in the precision of the module."""
+    from openvino import Core
+
+    lowered = any(str(each.dtype) == "torch.bfloat16" for each in case.module.parameters())
+    model = Core().compile_model(_onnx_file(case), "CPU", {"INFERENCE_PRECISION_HINT": "bf16" if lowered else "f32"})
+    names = [each.any_name for each in model.inputs]
+    return _placed(case, names, lambda given: model(given).to_tuple())
+
+
+WAYS: Mapping[str, Callable[[Case], Prepare]] = {
+    "eager": eager,
+    "torch.compile": compiled,
+    "torch.jit.trace": traced,
+    "torch.export": exported,
+    "AOTInductor": inductor,
+    "ONNX Runtime": onnx_runtime,
+    "OpenVINO": openvino,
+}
+"""The ways by name, each from the module and its call; each fails with whatever error its framework has."""

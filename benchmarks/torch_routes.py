@@ -1,0 +1,116 @@
+"""Try every route from PyTorch on every model of the zoo, and write the table of docs/torch-routes.md.
+
+python benchmarks/torch_routes.py [--size tiny|full] [--model NAME ...] [--out docs/torch-routes.md] [--force]
+
+Models come one after the other, each in a process of its own, so that a crash costs one of them. The facts are in a
+JSON file beside the page, and what is there already is not tried again, as long as size, versions and routes are the
+same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from torch_route_facts import every_tool, facts_of, ground, plan_of, routes_of, sentence, try_everything
+from torch_route_page import render
+from torch_zoo import MODELS, SIZES, load
+
+import navcore as nav
+
+PAGE = Path(__file__).parents[1] / "docs" / "torch-routes.md"
+
+
+def main() -> int:
+    """Write the page; the exit status is 1 where a model's process died."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--force", action="store_true", help="try again what is in the JSON file already")
+    parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(tried(asked.one, asked.size)))
+        return 0
+    facts = begun(asked.out.with_suffix(".json"), asked.size)
+    died = []
+    for name in asked.model:
+        if name in facts["models"] and not asked.force:
+            print(f"{name}: in {asked.out.with_suffix('.json').name} already")
+            continue
+        row = in_a_process(name, asked.size)
+        if row is None:
+            died.append(name)
+            continue
+        rows = {**facts["models"], name: row}
+        facts["models"] = {each: rows[each] for each in MODELS if each in rows}
+        write(facts, asked.out)
+    write(facts, asked.out)
+    if died:
+        print(f"the process of {', '.join(died)} died, so there is no column for that")
+    return 1 if died else 0
+
+
+def begun(path: Path, size: str) -> dict[str, Any]:
+    """Return the facts of an earlier run that hold for this size, these versions and these routes; or none yet."""
+    registry = nav.load_plugins()
+    omissions = plan_of(every_tool(registry)).omissions
+    facts: dict[str, Any] = {
+        "size": size,
+        "environment": ground(registry),
+        "routes": routes_of(registry),
+        "left_out": {omission.subject: sentence(omission.reason) for omission in omissions},
+        "models": {},
+    }
+    earlier = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if {**earlier, "models": {}} == facts:
+        return earlier
+    if earlier:
+        print(f"{path.name} is of another size, of other versions or routes, so everything is tried")
+    return facts
+
+
+def tried(name: str, size: str) -> dict[str, Any]:
+    """Return the row of one model."""
+    loaded = load(name, size)
+    workspace = tempfile.mkdtemp()
+    try:
+        return facts_of(try_everything(loaded, every_tool(nav.load_plugins()), workspace=workspace), loaded)
+    finally:
+        shutil.rmtree(workspace)
+
+
+def in_a_process(name: str, size: str) -> dict[str, Any] | None:
+    """Return the row of one model, or None where its process did not live to give it; its last words are printed."""
+    start = time.perf_counter()
+    command = [sys.executable, __file__, "--one", name, "--size", size]
+    done = subprocess.run(command, capture_output=True, text=True)
+    took = time.perf_counter() - start
+    if done.returncode:
+        print(f"{name}: its process ended with {done.returncode} after {took:.0f} s:\n{done.stderr[-3000:]}")
+        return None
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    working = sum(cell["works"] for cell in row["cells"].values())
+    print(f"{name}: {working} of {len(row['cells'])} routes work, {took:.0f} s", flush=True)
+    return row
+
+
+def write(facts: dict[str, Any], page: Path) -> None:
+    """Write the JSON file and the page."""
+    page.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    page.write_text(render(facts), "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
