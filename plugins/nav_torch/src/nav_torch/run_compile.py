@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -96,15 +97,17 @@ def _freezing() -> contextlib.AbstractContextManager[Any]:
 
 
 def forwarder(module: Any) -> Callable[..., Any]:
-    """Return a function that calls the module, with a code object of its own.
+    """Return a function that calls the module, with a code object and a name of its own.
 
     torch.compile(module) would leave `_is_torch_compile` on the user's module. And torch keeps what it compiled per
     code object, eight times at most: with one code object for all, the fourth model in a process would silently run
-    eager (torch 2.13). Drop when torch.compile counts per call of torch.compile.
+    eager (torch 2.13). It also remembers which sizes changed per file, line and name: with one name for all, what is
+    static and what is dynamic would depend on what was compiled before. Drop when torch.compile keeps both per call of
+    torch.compile, as with `isolate_recompiles` of torch 2.13.
     """
 
     def forward(*arguments: Any, **keywords: Any) -> Any:
         return module(*arguments, **keywords)
 
-    forward.__code__ = forward.__code__.replace()
+    forward.__code__ = forward.__code__.replace(co_name=f"forward_{uuid.uuid4().hex}")
     return forward
