@@ -34,6 +34,7 @@ __all__ = [
     "Edge",
     "Exporter",
     "Infer",
+    "MetricFunction",
     "Model",
     "Names",
     "Runner",
@@ -54,6 +55,10 @@ Infer = Callable[[Tensors], Tensors]
 """Runs the model once; returns when the outputs are complete. The outputs belong to the caller: the callee
 neither writes to them afterwards nor hands out a buffer of its own."""
 
+
+MetricFunction = Callable[[Iterable[Tensors]], float]
+"""The user's own measure of quality: takes outputs, one mapping per sample of the dataloader, in its order; returns a
+number, higher is better."""
 
 VerifyFunction = Callable[[Iterable[Tensors], Iterable[Tensors]], bool]
 """The user's own check: takes the candidate's outputs and the source's, one mapping per sample; True accepts."""
@@ -243,7 +248,8 @@ class Runner(Tool):
 
         The Infer may also have `bind(feeds) -> step`, `synchronize()`, `native(*args, **kwargs)`, `placement()` and
         `notes() -> tuple[str, ...]`, sentences about what the runtime has done so far, such as compiling; a runner
-        that offers none is complete.
+        that offers none is complete. For a model that changes as it is called, `restart()` makes it what it was when
+        it was opened; it is called before every call whose outputs are compared, and before a block is timed.
         """
 
 

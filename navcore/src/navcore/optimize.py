@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contracts import CustomConfig, Runner, VerifyFunction
+from navcore.contracts import CustomConfig, MetricFunction, Runner, VerifyFunction
 from navcore.domain import DeviceKind, OptimizationProfile, Tolerance
 from navcore.errors import UsageError
 from navcore.findings import Package
@@ -40,6 +40,8 @@ def optimize(
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
     precision: str | Sequence[str] | None = None,
+    metric: MetricFunction | None = None,
+    max_metric_drop: float = 0.01,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -80,6 +82,9 @@ def optimize(
         precision: What candidates may be lowered to: one or more of `fp16`, `bf16`, `fp8`, `int8`, `nvfp4`, or `auto`
             for everything that the tools here can do; each is compared with the tolerance of its precision. None and
             `fp32`: candidates keep the precision of the model.
+        metric: Takes the outputs for every sample of the dataloader, in its order, and returns a number, higher is
+            better. It decides about candidates that lower the precision, in place of the default tolerance.
+        max_metric_drop: By how much they may be below the source, in the metric's own unit.
         tolerance: For all outputs, or by output name; None: by precision, see docs/measuring.md.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
         max_hops: Most edges in a route.
@@ -112,6 +117,7 @@ def optimize(
             workspace=workspace,
             verbose=verbose or debug,
             verify=verify_func,
+            metric=metric,
             quiet=quiet,
             isolate=isolate,
             isolate_exports=isolate_exports,
@@ -142,6 +148,7 @@ def optimize(
         tolerance=tolerance,
         precision=model_precision,
         precisions=precision,
+        max_metric_drop=max_metric_drop,
         input_names=input_names,
         output_names=output_names,
         seed=seed,

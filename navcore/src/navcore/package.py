@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contracts import CustomConfig, Runner, Strategy, VerifyFunction
+from navcore.contracts import CustomConfig, MetricFunction, Runner, Strategy, VerifyFunction
 from navcore.domain import Choice, DeviceKind, OptimizationProfile, Tolerance
 from navcore.findings import Package
 from navcore.formats import Format
@@ -122,6 +122,8 @@ def optimize(
     verify_func: VerifyFunction | None = None,
     custom_configs: Sequence[CustomConfig] | None = None,
     precision: str | Sequence[str] | None = None,
+    metric: MetricFunction | None = None,
+    max_metric_drop: float | None = None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     max_hops: int | None = None,
     seed: int | None = None,
@@ -149,7 +151,9 @@ def optimize(
         workspace: As for `navcore.optimize`; another folder than the package's own.
         verbose, debug, verify_func: As for `navcore.optimize`.
         custom_configs: Options for converters and runners; exporters are not used, unless the source was loaded.
-        precision, tolerance, max_hops, seed: As for `navcore.optimize`; None: as in the package's own run.
+        precision, max_metric_drop, tolerance, max_hops, seed: As for `navcore.optimize`; None: as in the package's own
+            run.
+        metric: As for `navcore.optimize`, on the samples that are stored; it has to be given again.
         quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache: As for
             `navcore.optimize`.
         registry: Plugins to use; None: the package's.
@@ -168,6 +172,8 @@ def optimize(
         profile=optimization_profile,
         custom_configs=custom_configs,
         precision=precision,
+        metric=metric,
+        max_metric_drop=max_metric_drop,
         tolerance=tolerance,
         max_hops=max_hops,
         seed=seed,

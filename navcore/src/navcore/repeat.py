@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contracts import CustomConfig, Edge, Runner, VerifyFunction
+from navcore.contracts import CustomConfig, Edge, MetricFunction, Runner, VerifyFunction
 from navcore.domain import BuildResult, DeviceKind, Omission, OptimizationProfile, Tolerance
 from navcore.engine.by_signature import feeds_of
 from navcore.engine.given import Given, PackageStart, given
@@ -38,6 +38,8 @@ def optimize_package(
     profile: OptimizationProfile | None,
     custom_configs: Sequence[CustomConfig] | None,
     precision: str | Sequence[str] | None,
+    metric: MetricFunction | None,
+    max_metric_drop: float | None,
     tolerance: Tolerance | Mapping[str, Tolerance] | None,
     max_hops: int | None,
     seed: int | None,
@@ -60,6 +62,7 @@ def optimize_package(
             workspace=_elsewhere(workspace, package.workspace),
             verbose=verbose,
             verify=verify,
+            metric=metric,
             quiet=quiet,
             isolate=isolate,
             limits=Limits(timeout_s, memory_limit_bytes),
@@ -91,6 +94,7 @@ def optimize_package(
         tolerance=_tolerance(asked.tolerance) if tolerance is None else tolerance,
         precision=asked.precision,
         precisions=asked.precisions if precision is None else precision,
+        max_metric_drop=asked.max_metric_drop if max_metric_drop is None else max_metric_drop,
         input_names=asked.names.inputs,
         output_names=asked.names.outputs,
         seed=asked.seed if seed is None else seed,

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contracts import CustomConfig, Model, Runner, Tensors, VerifyFunction
+from navcore.contracts import CustomConfig, MetricFunction, Model, Runner, Tensors, VerifyFunction
 from navcore.domain import (
     BuildResult,
     DeviceKind,
@@ -39,6 +39,7 @@ from navcore.engine.choose import choose
 from navcore.engine.describe import Source
 from navcore.engine.fleet import Fleet
 from navcore.engine.host import Limits
+from navcore.engine.metric import metric_of
 from navcore.engine.plan import Plan, Trial, make_plan
 from navcore.engine.preflight import check_place, check_plan, check_timeouts, check_tolerance
 from navcore.engine.recognise import recognise
@@ -72,6 +73,7 @@ class Conduct:
         workspace: Folder; None: `./navigator_workspace`.
         verbose: Whether to show what steps print.
         verify: The user's own check.
+        metric: The user's measure of quality.
         quiet: Whether to show nothing.
         isolate: Whether tools that work on files run in workers.
         isolate_exports: Whether exports run in a worker too, where the plugin can hand the model over; None: where that
@@ -86,6 +88,7 @@ class Conduct:
     workspace: Path | str | None = None
     verbose: bool = False
     verify: VerifyFunction | None = None
+    metric: MetricFunction | None = None
     quiet: bool = False
     isolate: bool = True
     isolate_exports: bool | None = None
@@ -130,17 +133,18 @@ def run_from(origin: Start, conduct: Conduct, registry: Registry, **options: Any
     with open_workspace(conduct.workspace) as space, terminable(), closing(fleet):
         fleet.scratch = space.scratch_folder
         source = origin.source(request, _Reference(fleet, space, origin.format))
-        source = _with_baseline_notice(plan, source)
+        source = _with_notices(plan, source, conduct)
         check_place(source, space)
         check_tolerance(request, source)
         timed = origin.timed_inputs(source, request)
+        metric = metric_of(conduct.metric, request.max_metric_drop, source)
         journal, source = _journal(plan, source, request, space, conduct, timed, fingerprint)
         source = origin.settled(source, space)
         fleet.prepare(plan.tools_on_files())
-        bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose)
+        bench = Bench(source, space, fleet, request, conduct.verify, conduct.verbose, metric)
         facts = environment(registry)
         shelf = Shelf.of(cache, fingerprint, source.model, dict(facts))
-        results = _Results(plan, journal, facts)
+        results = _Results(plan, journal, facts, metric.score if metric is not None else None)
         with _announced(registry, source, plan, space, quiet=conduct.quiet) as emit:
             try:
                 _keep_samples(source, space)
@@ -178,11 +182,13 @@ def _keep_samples(source: Source, space: Workspace) -> None:
         _LOGGER.warning("the samples cannot be written, so a package of this run has none: %s", error)
 
 
-def _with_baseline_notice(plan: Plan, source: Source) -> Source:
-    if any(trial.route.is_source for trial in plan.trials):
-        return source
-    notice = "none of the runners runs the source itself, so there is nothing to give speed against"
-    return attrs.evolve(source, notices=(*source.notices, notice))
+def _with_notices(plan: Plan, source: Source, conduct: Conduct) -> Source:
+    notices = []
+    if not any(trial.route.is_source for trial in plan.trials):
+        notices.append("none of the runners runs the source itself, so there is nothing to give speed against")
+    if conduct.metric is not None and all(trial.precision is None for trial in plan.trials):
+        notices.append("metric judges what lowers the precision, and nothing here does: pass precision='auto' as well")
+    return attrs.evolve(source, notices=(*source.notices, *notices))
 
 
 @attrs.frozen
@@ -212,7 +218,8 @@ def _journal(
     # A fingerprint tells one model from another. Without one the outputs do, though they may differ in their last bits.
     outputs = [] if fingerprint else [array for sample in source.samples for array in sample.outputs.values()]
     inputs = [array for sample in source.samples for array in sample.inputs.values()]
-    texts = (version("navcore"), str(source.model.signature), repr(asked), fingerprint or "", _said(conduct.verify))
+    said = (_said(conduct.verify), _said(conduct.metric))
+    texts = (version("navcore"), str(source.model.signature), repr(asked), fingerprint or "", *said)
     identity = identity_of([*texts, repr(plan.builds), repr(plan.trials)], [*inputs, *outputs, *(timed or {}).values()])
     found = Journal.read(space.root, identity) if conduct.resume else None
     if found is not None:
@@ -225,10 +232,10 @@ def _journal(
     return Journal.begin(space.root, identity), source
 
 
-def _said(verify: VerifyFunction | None) -> str:
+def _said(function: VerifyFunction | MetricFunction | None) -> str:
     """Return a text that changes with the user's function: its name and its code."""
-    name: str = getattr(verify, "__qualname__", type(verify).__name__)
-    return f"{name} {_code_text(getattr(verify, '__code__', None))}"
+    name: str = getattr(function, "__qualname__", type(function).__name__)
+    return f"{name} {_code_text(getattr(function, '__code__', None))}"
 
 
 def _code_text(code: Any) -> str:
@@ -245,6 +252,7 @@ class _Results:
     plan: Plan
     journal: Journal
     environment: tuple[tuple[str, str], ...]
+    metric: float | None
 
     def builds(self) -> tuple[BuildResult, ...]:
         found = self.journal.builds
@@ -332,4 +340,5 @@ def _status(source: Source, request: Request, results: _Results, duration_s: flo
         notices=(*source.notices, *results.journal.warnings),
         duration_s=duration_s,
         noise_floors=tuple(results.journal.noise_floors),
+        metric=results.metric,
     )

@@ -40,6 +40,17 @@ def optimize(
     runner: Runners = None,
     device: Device = None,
     precision: Precisions = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REFERENCE",
+            show_default=False,
+            help="Function of the outputs that says how good they are: module:attribute or file.py:attribute.",
+        ),
+    ] = None,
+    max_metric_drop: Annotated[
+        float, typer.Option(min=0.0, metavar="DROP", help="How far below the source a lower precision may be by it.")
+    ] = 0.01,
     max_hops: MaxHops = 4,
     max_batch_size: Annotated[
         int | None,
@@ -133,9 +144,10 @@ def optimize(
         picks = registry.strategy(strategy) if strategy else None
         parsed = sources.parse_source(source)
         loader = sources.parse_reference(dataloader, "--dataloader") if dataloader else None
+        quality = sources.parse_reference(metric, "--metric") if metric else None
         console = ConsolePlugin(show_summary=False)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(sources.importable(parsed, loader))
+            stack.enter_context(sources.importable(parsed, loader, quality))
             stack.enter_context(contextlib.closing(console))
             stack.enter_context(advice_for_missing_samples(bool(inputs or loader)))
             model = sources.load_model(parsed)
@@ -151,6 +163,8 @@ def optimize(
                 target_device=device,
                 runners=runner,
                 precision=precision,
+                metric=quality.load() if quality else None,
+                max_metric_drop=max_metric_drop,
                 max_hops=max_hops,
                 optimization_profile=OptimizationProfile(
                     max_batch_size=max_batch_size, concurrency=tuple(concurrency) if concurrency else None

@@ -40,6 +40,7 @@ _OPTIONS = {
     rf"\btarget_device=(?P<value>{_VALUE})": "--device",
     rf"\btarget_formats=(?P<value>{_VALUE})": "--target-format",
     rf"\brunners=(?P<value>{_VALUE})": "--runner",
+    r"\bmax_metric_drop\b": "--max-metric-drop",
     rf"\bprecision=(?P<value>{_VALUE})": "--precision",
     rf"\bmax_hops(?:=(?P<value>{_VALUE}))?\b": "--max-hops",
     rf"\bsample_count(?:=(?P<value>{_VALUE}))?\b": "--sample-count",

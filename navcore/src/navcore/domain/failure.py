@@ -22,6 +22,7 @@ class FailureKind(str, Enum):
         SIGNATURE: The artifact's inputs or outputs have other names than the source's.
         DISAGREES: The outputs differ from the source's by more than the tolerance.
         VERIFY: The user's verify_func rejected the outputs, or failed.
+        METRIC: The user's metric says that it is worse than it may be, or failed.
         MEASURE: It agreed, and failed while it was timed.
         PARENT: It was not tried, because what it is made from was not built.
         CRASH: The worker process died.
@@ -41,6 +42,7 @@ class FailureKind(str, Enum):
     SIGNATURE = "signature"
     DISAGREES = "disagrees"
     VERIFY = "verify"
+    METRIC = "metric"
     MEASURE = "measure"
     PARENT = "parent"
     CRASH = "crash"

@@ -46,6 +46,7 @@ class PackageStatus:
         origin: The user's model file as it lies in a saved package; None for a live model, and in a workspace.
         files: Every file of a saved package besides `package.json`, sorted by path; empty in a workspace. Artifacts of
             `builds` whose files are not among them were left out.
+        metric: What the user's metric says of the source; None where there is none.
     """
 
     title: str
@@ -64,3 +65,4 @@ class PackageStatus:
     noise_floors: tuple[NoiseFloor, ...] = ()
     origin: Artifact | None = None
     files: tuple[FileHash, ...] = ()
+    metric: float | None = None

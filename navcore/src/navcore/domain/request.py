@@ -123,6 +123,7 @@ class Request:
         tolerance: One for all outputs, or (output name, tolerance) pairs; None: defaults by precision.
         precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
         precisions: What candidates may be lowered to, the finest first; empty: nothing, they keep the source's own.
+        max_metric_drop: By how much the user's metric may be lower for a candidate that lowers the precision.
         names: Names for inputs and outputs.
         seed: Of made-up inputs, and of the order in which candidates are measured.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
@@ -140,6 +141,7 @@ class Request:
     tolerance: Tolerance | tuple[tuple[str, Tolerance], ...] | None = None
     precision: str | None = None
     precisions: tuple[str, ...] = ()
+    max_metric_drop: float = attrs.field(default=0.01, converter=float, validator=attrs.validators.ge(0))
     names: Names = attrs.field(factory=Names)
     seed: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
     measure: str = attrs.field(default="quick", validator=attrs.validators.in_(MEASURES))

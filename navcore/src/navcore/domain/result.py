@@ -182,6 +182,7 @@ class TrialResult:
         precision: The lowest precision that a tool on the way lowers the model to; None: it keeps its own.
         deprecated: Whether a tool on the way uses what its framework is about to drop.
         runtime_notes: What the runtime told about itself, such as what it compiled.
+        metric: What the user's metric says of it; None where it was not asked.
     """
 
     route: str
@@ -205,6 +206,7 @@ class TrialResult:
     precision: str | None = None
     deprecated: bool = False
     runtime_notes: tuple[str, ...] = ()
+    metric: float | None = None
 
     @property
     def throughput(self) -> float:

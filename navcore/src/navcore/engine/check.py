@@ -19,6 +19,7 @@ from navcore.engine.compare import compare
 from navcore.engine.describe import Sample, Source
 from navcore.engine.failures import FATAL, StepFailed, failure_from
 from navcore.engine.fleet import Fleet
+from navcore.engine.metric import Metric
 from navcore.engine.plan import Trial, coarser
 from navcore.engine.verify import verified
 from navcore.errors import first_line
@@ -39,6 +40,7 @@ class Bench:
         fleet: Where artifacts on disk are run.
         request: Device and tolerance.
         verify: The user's own check.
+        metric: The user's measure of quality, for candidates that lower the precision.
         verbose: Whether to show what steps print.
     """
 
@@ -48,6 +50,7 @@ class Bench:
     request: Request
     verify: VerifyFunction | None = None
     verbose: bool = False
+    metric: Metric | None = None
 
 
 def blank(trial: Trial) -> TrialResult:
@@ -83,6 +86,8 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             result = attrs.evolve(result, load_s=candidate.load_s)
             result = _compare(result, candidate.infer, model.signature, bench)
             result = _with_usage(result, candidate)
+            if bench.metric is not None and _is_for_the_metric(result, bench):
+                result = bench.metric.judged(result, candidate.infer, bench.source, file)
             if result.status is Status.OK:
                 result = verified(result, candidate.infer, bench.source, bench.verify, file)
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
@@ -93,6 +98,13 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
             return result, candidate
         file.write(f"{result.failure.reason}\n")
     return attrs.evolve(result, failure=attrs.evolve(result.failure, log=bench.workspace.relative(log))), None
+
+
+def _is_for_the_metric(result: TrialResult, bench: Bench) -> bool:
+    """Whether the user's metric decides: about what lowers the precision, unless a tolerance of theirs refused it."""
+    if result.precision is None or result.agreement is None:
+        return False
+    return result.status is Status.OK or bench.request.tolerance is None
 
 
 def _with_usage(result: TrialResult, candidate: Candidate) -> TrialResult:

@@ -15,7 +15,7 @@ from navcore.engine.describe import Source
 from navcore.engine.failures import FATAL, StepFailed
 from navcore.engine.rest import blaming
 
-__all__ = ["verified"]
+__all__ = ["expected_outputs", "outputs_of", "verified"]
 
 
 def verified(
@@ -36,7 +36,7 @@ def verified(
         # One reading for both sides: a dataloader that shuffles gives another order each time. What one side has read
         # and the other has not is held meanwhile.
         mine, theirs = itertools.tee(source.rest.inputs() if source.rest is not None else ())
-        answer: object = verify(_got(infer, source, mine), _expected(source, theirs))
+        answer: object = verify(outputs_of(infer, source, mine), expected_outputs(source, theirs))
         accepted = bool(answer)
     except StepFailed as error:  # the candidate, the source or the dataloader, not the user's function
         if error.__cause__ is not None:  # else its traceback is in the log already
@@ -59,7 +59,12 @@ def _rejected(result: TrialResult, failure: Failure) -> TrialResult:
     return attrs.evolve(result, status=Status.FAILED, verified=False, failure=failure)
 
 
-def _got(infer: Infer, source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
+def outputs_of(infer: Infer, source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
+    """Yield what a candidate gives for every sample of the user's, and for these inputs beyond them.
+
+    Raises:
+        StepFailed: The candidate or the dataloader raised.
+    """
     given = (sample.inputs for sample in source.samples if sample.given)
     for inputs in itertools.chain(given, further):
         with blaming(""):  # the candidate says what it is
@@ -67,7 +72,12 @@ def _got(infer: Infer, source: Source, further: Iterator[Tensors]) -> Iterator[T
         yield outputs
 
 
-def _expected(source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
+def expected_outputs(source: Source, further: Iterator[Tensors]) -> Iterator[Tensors]:
+    """Yield what the source gives for every sample of the user's, and for these inputs beyond them.
+
+    Raises:
+        StepFailed: The source or the dataloader raised.
+    """
     yield from (sample.outputs for sample in source.samples if sample.given)
     if source.rest is not None:
         yield from source.rest.outputs(further)

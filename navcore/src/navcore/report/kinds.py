@@ -32,6 +32,7 @@ _NAMES = {
     FailureKind.SIGNATURE: KindName("Wrong inputs or outputs", "wrong signature"),
     FailureKind.DISAGREES: KindName("Disagrees with the source", "disagrees"),
     FailureKind.VERIFY: KindName("Rejected by verify_func", "verify_func: no"),
+    FailureKind.METRIC: KindName("Too far below the source by the metric", "metric: too low"),
     FailureKind.MEASURE: KindName("Could not be measured", "not measurable"),
     FailureKind.CRASH: KindName("Crashed", "crashed"),
     FailureKind.TIMEOUT: KindName("Took too long", "took too long"),

@@ -10,6 +10,7 @@ from rich.text import Text
 from navcore.domain import Choice, PackageStatus, Status
 from navcore.report import figures
 from navcore.report.kinds import is_pointless
+from navcore.report.pareto import pareto_table
 from navcore.report.results import DEPRECATED, results_table, rows
 from navcore.report.troubles import Trouble, by_kind, left_out, paragraphs
 
@@ -31,11 +32,20 @@ def summary(status: PackageStatus, width: int, workspace: str = "") -> Renderabl
         Text(),
         Text(legend(status), style="dim"),
         *(Text(sentence, style="dim") for sentence in noise(status)),
+        *_precisions(status),
         *paragraphs(troubles(status), workspace),
         *(part for notice in status.notices for part in (Text(), Text(f"Notice: {notice}"))),
         Text(),
         *(Text(sentence, style="bold") for sentence in choices(status)),
     )
+
+
+def _precisions(status: PackageStatus) -> tuple[RenderableType, ...]:
+    table = pareto_table(status)
+    if table is None:
+        return ()
+    what = "●: no other is as fast and as accurate. Only the fastest of each precision and those are listed."
+    return Text(), Text("Speed and accuracy", style="bold"), table, Text(what, style="dim")
 
 
 def title(status: PackageStatus) -> str:

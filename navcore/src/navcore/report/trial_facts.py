@@ -34,6 +34,8 @@ def trial_facts(trial: TrialResult) -> Iterator[tuple[str, str]]:
         yield "max error", figures.error(trial.agreement)
         for output in trial.agreement.outputs:
             yield f"output {output.name}", _output(output)
+    if trial.metric is not None:
+        yield "metric", f"{trial.metric:.6g}"
     for measurement in trial.measurements:
         yield "speed", _speed(measurement)
     for load in trial.loads:

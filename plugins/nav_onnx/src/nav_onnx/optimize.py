@@ -37,6 +37,8 @@ def optimize(
     custom_configs: Sequence[CustomConfig] | None = None,
     model_precision: str | None = None,
     precision: str | Sequence[str] | None = None,
+    metric: Callable[[Iterable[Tensors]], float] | None = None,
+    max_metric_drop: float = 0.01,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -58,9 +60,10 @@ def optimize(
         dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
             what the file declares.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
-            debug, verify_func, custom_configs, model_precision, precision, tolerance, measure, max_hops, seed: As for
+            debug, verify_func, custom_configs, model_precision, precision, metric, max_metric_drop, tolerance: As for
             `navcore.optimize`.
-        quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s, resume, cache, registry: As there.
+        measure, max_hops, seed, quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s: As there.
+        resume, cache, registry: As there.
 
     Raises:
         UsageError: Before anything is run: the model is no such path, its file cannot be read, a sample does not fit
@@ -85,6 +88,8 @@ def optimize(
         custom_configs=custom_configs,
         model_precision=model_precision,
         precision=precision,
+        metric=metric,
+        max_metric_drop=max_metric_drop,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,

@@ -36,6 +36,8 @@ def optimize(
     output_names: Sequence[str] | None = None,
     model_precision: str | None = None,
     precision: str | Sequence[str] | None = None,
+    metric: Callable[[Iterable[Tensors]], float] | None = None,
+    max_metric_drop: float = 0.01,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -61,7 +63,7 @@ def optimize(
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
             `navcore.optimize`.
         verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, precision,
-        tolerance, measure: As there.
+        metric, max_metric_drop, tolerance, measure: As there.
         max_hops, seed, quiet, isolate, isolate_exports, timeout_s, tool_timeouts_s, memory_limit_bytes: As there.
         budget_s, resume, cache, registry: As there.
 
@@ -87,6 +89,8 @@ def optimize(
         output_names=output_names,
         model_precision=model_precision,
         precision=precision,
+        metric=metric,
+        max_metric_drop=max_metric_drop,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,
