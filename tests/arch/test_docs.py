@@ -145,7 +145,7 @@ def test_the_support_matrix_lists_every_tool_of_the_plugins_here(root: Path, plu
 
     assert [] == [edge.name for edge in edges if f"`{edge.name}`" not in rows[edge.target.name][1]]
     assert [] == [runner.name for runner in runners if f"`{runner.name}`" not in rows[runner.accepts.name][2]]
-    listed = {name for row in rows.values() for name in re.findall(r"`(\w+)`", row[2])}
+    listed = {name for row in rows.values() for name in re.findall(r"`([\w-]+)`", row[2])}
     assert listed == {runner.name for runner in runners}
 
 

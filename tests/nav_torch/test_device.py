@@ -44,7 +44,7 @@ def test_every_cuda_runner_is_unavailable_and_no_cpu_runner_for_its_device() -> 
     for runner in plugin.nav_runners():
         reason = runner.unavailable()
 
-        assert (reason is not None and "CUDA" in reason) == runner.name.endswith("CUDA")
+        assert (reason is not None and "CUDA" in reason) == (runner.devices == CUDA)
 
 
 def test_a_missing_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,15 @@ from navcore import load_plugins
 from navcore.formats import Format
 from navcore.testing.toys import ToyModel
 
-RUNNERS = ("Torch", "TorchCompile", "TorchExportedProgram", "TorchScript")
+RUNNERS = {
+    "Torch": (
+        *("", "-channels-last", "-bf16", "-autocast-bf16", "-bf16-channels-last"),
+        *("-fp16", "-autocast-fp16", "-fp16-channels-last"),
+    ),
+    "TorchCompile": ("", "-bf16", "-fp16"),
+    "TorchExportedProgram": ("",),
+    "TorchScript": ("", "-frozen"),
+}
 
 
 def test_the_plugin_loads_without_problems() -> None:
@@ -19,7 +27,12 @@ def test_the_plugin_loads_without_problems() -> None:
 
     assert () == registry.problems
     assert ("onnx", "torch-exportedprogram", "torchscript") == tuple(edge.name for edge in registry.edges)
-    assert {f"{name}{device}" for name in RUNNERS for device in ("CPU", "CUDA")} == {
+    assert {
+        f"{name}{device}{variant}"
+        for name, variants in RUNNERS.items()
+        for variant in variants
+        for device in ("CPU", "CUDA")
+    } == {
         runner.name for runner in registry.runners if runner.name.startswith("Torch")
     }
     assert {"TorchCPU", "TorchCUDA"} == {
