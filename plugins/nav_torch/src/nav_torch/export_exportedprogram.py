@@ -9,6 +9,7 @@ import attrs
 
 from nav_torch.export_error import explained
 from nav_torch.flat import example_tensors, flat_module
+from nav_torch.save_program import save_program
 from nav_torch.untouched import untouched
 from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
@@ -32,7 +33,7 @@ class ExportedProgramExporter(Exporter):
             program = torch.export.export(
                 flat_module(model), example_tensors(model), dynamic_shapes=_dynamic_shapes(model.signature)
             )
-            torch.export.save(program, out)
+            save_program(program, out)
         return model.signature
 
 
