@@ -188,7 +188,7 @@ def test_a_runner_with_threads_shares_the_cpus_among_its_instances(
                 yield infer
 
     OPENED.clear()
-    monkeypatch.setattr(loads, "_cpus", lambda: 8)
+    monkeypatch.setattr(loads, "usable_cpus", lambda: 8)
     profile = attrs.evolve(PROFILE, max_batch_size=1, concurrency=(1, 2, 16))
     package = run(tmp_path, TOY_TOOLS[0], TOY_TOOLS[2], Threaded(), optimization_profile=profile)
 
@@ -313,7 +313,7 @@ def test_a_crash_under_load_costs_only_the_loads_of_the_one_that_crashed(tmp_pat
 def test_instances_in_a_worker_are_in_one_process_and_are_told_their_threads(
     tmp_path: Path, single: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loads, "_cpus", lambda: 8)
+    monkeypatch.setattr(loads, "usable_cpus", lambda: 8)
     log = tmp_path / "opened.txt"
     profile = attrs.evolve(PROFILE, max_batch_size=1)
     runner = single(accepts=TOY_JSON, death="", log=str(log), name="Told")

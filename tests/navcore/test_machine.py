@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from navcore import cpus
 from navcore.engine import machine
 from navcore.engine.machine import MachineWatch, cpu_limit
 
@@ -199,13 +200,13 @@ def test_the_limit_of_a_control_group_is_read_in_both_versions(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
 
-    assert expected == machine._cgroup_cpus(str(tmp_path))
+    assert expected == cpus.allowed_cpus(str(tmp_path))
 
 
 def test_bytes_that_are_no_text_are_no_limit(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_bytes(b"\xff\xfe\x00")
 
-    assert machine._cgroup_cpus(str(tmp_path)) is None
+    assert cpus.allowed_cpus(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("allowed", "threads"), [(1.5, 1), (2.0, 2), (0.25, 1)])
@@ -213,7 +214,7 @@ def test_a_control_group_that_allows_fewer_cpus_than_are_seen_is_told_with_a_fix
     monkeypatch: pytest.MonkeyPatch, allowed: float, threads: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(machine, "_cgroup_cpus", lambda: allowed)
+    monkeypatch.setattr(machine, "allowed_cpus", lambda: allowed)
 
     assert f"may use {allowed:g} CPUs, but it sees 8" in cpu_limit()
     assert cpu_limit().endswith(f"pin it with taskset, or set OMP_NUM_THREADS={threads}")
@@ -224,6 +225,20 @@ def test_a_control_group_that_allows_enough_is_not_worth_a_word(
     monkeypatch: pytest.MonkeyPatch, allowed: float | None
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(machine, "_cgroup_cpus", lambda: allowed)
+    monkeypatch.setattr(machine, "allowed_cpus", lambda: allowed)
 
     assert "" == cpu_limit()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "usable", "counts"),
+    [(None, 8, (1, 4)), (2.5, 2, (1,)), (0.5, 1, ()), (3.0, 3, (1,)), (64.0, 8, (1, 4))],
+)
+def test_threads_have_room_on_the_cpus_in_sight_that_the_control_group_allows(
+    monkeypatch: pytest.MonkeyPatch, allowed: float | None, usable: int, counts: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(cpus, "allowed_cpus", lambda: allowed)
+
+    assert usable == cpus.usable_cpus()
+    assert counts == cpus.thread_counts()

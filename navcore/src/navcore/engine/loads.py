@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import attrs
 import numpy as np
 
 from navcore.contracts import Model, Runner, Tensors
+from navcore.cpus import usable_cpus
 from navcore.domain import BuildResult, Event, Load, StepStarted
 from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
@@ -135,7 +135,7 @@ def _groups(sweep: Sweep, runner: Runner, model: Model, wanted: Sequence[int]) -
     for calls in wanted:
         yield [_Setting(size, 1, calls, None) for size in sizes]
         if calls > 1 and not model.format.live:
-            threads = max(1, _cpus() // calls) if _has_threads(runner) else None
+            threads = max(1, usable_cpus() // calls) if _has_threads(runner) else None
             yield [_Setting(size, calls, calls, threads) for size in sizes]
 
 
@@ -186,7 +186,3 @@ def _load(setting: _Setting, found: Sequence[Served]) -> Load:
 
 def _has_threads(runner: Runner) -> bool:
     return "threads" in attrs.fields_dict(type(runner))
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
+
+from navcore.cpus import allowed_cpus, visible_cpus
 
 __all__ = ["MachineWatch", "cpu_limit"]
 
@@ -71,8 +72,7 @@ class MachineWatch:
 
 def cpu_limit() -> str:
     """Return what is wrong where a control group allows fewer CPUs than threads will be started; else nothing."""
-    allowed = _cgroup_cpus()
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed, usable = allowed_cpus(), visible_cpus()
     if allowed is None or allowed >= usable:
         return ""
     return (
@@ -116,17 +116,3 @@ def _throttles() -> int:
         except (OSError, ValueError):
             continue
     return total
-
-
-def _cgroup_cpus(root: str = "/sys/fs/cgroup") -> float | None:
-    """Return how many CPUs the control group allows, by version 2 or 1 of its files; None for no limit."""
-    try:
-        quota, _, period = Path(root, "cpu.max").read_text().partition(" ")
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        pass
-    try:
-        limit = int(Path(root, "cpu/cpu.cfs_quota_us").read_text())
-        return None if limit < 0 else limit / int(Path(root, "cpu/cpu.cfs_period_us").read_text())
-    except (OSError, ValueError, ZeroDivisionError):
-        return None

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from navcore.contracts import Infer
+from navcore.cpus import visible_cpus
 
 __all__ = ["Meter", "Usage", "runtime_notes"]
 
@@ -102,7 +103,7 @@ class Meter:
             device_memory_bytes=self.device_memory_bytes,
             device_clock_mhz=sum(self._clocks_mhz) / len(self._clocks_mhz) if self._clocks_mhz else None,
             cpu_use=self._cpu_s / self._wall_s if self._wall_s else None,
-            cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            cpus=visible_cpus(),
         )
 
 
