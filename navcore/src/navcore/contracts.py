@@ -93,7 +93,8 @@ class Description:
     Attributes:
         inputs: The sample, flattened: arrays by input name, in calling order. Empty where no sample was given.
         infer: The reference: the model as the user has it, in its own precision, on flattened inputs. Leaves
-            device, mode, parameters, gradient flags and random state as they were.
+            device, mode, parameters, gradient flags and random state as they were. Its `notes()`, if it has them, are
+            read after all samples were run, and are notices too.
         call: How the plugin's own tools rebuild the call from flattened inputs; compared with `==` between samples.
         signature: Names, dtypes and dimensions that the model itself declares; None where samples must tell.
         notices: Sentences that the user should read.

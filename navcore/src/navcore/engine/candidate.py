@@ -15,7 +15,7 @@ from navcore.domain import DeviceKind
 from navcore.engine.host import Worker
 from navcore.engine.portable import example_arrays, model_data
 from navcore.engine.serve import Served, call_together
-from navcore.engine.timing import Block, LocalTimer
+from navcore.engine.timing import Block, LocalTimer, restart
 from navcore.engine.usage import Meter, Usage, runtime_notes
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Candidate(Protocol):
         ...
 
     def infer(self, feeds: Tensors) -> Tensors:
-        """Run once; the outputs are the caller's."""
+        """Run once, from what the model was when it was opened; the outputs are the caller's."""
         ...
 
     def bind(self, feeds: Tensors) -> None:
@@ -90,7 +90,8 @@ class LocalCandidate:
         return LocalCandidate.open(runner, model, DeviceKind.CPU)
 
     def infer(self, feeds: Tensors) -> Tensors:
-        """Run once."""
+        """Run once, from what the model was when it was opened."""
+        restart(self._infer)
         return self._infer(feeds)
 
     def bind(self, feeds: Tensors) -> None:
@@ -150,7 +151,7 @@ class RemoteCandidate:
             self._ask({"do": "bind"}, self._feeds)
 
     def infer(self, feeds: Tensors) -> Tensors:
-        """Run once."""
+        """Run once, from what the model was when it was opened."""
         self._present()
         return self._ask({"do": "infer"}, feeds)[1]
 

@@ -21,6 +21,7 @@ from navcore.engine.probe import Probe, differing_outputs, probe
 from navcore.engine.recognise import kind_of
 from navcore.engine.rest import Rest, rest_of
 from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
+from navcore.engine.usage import runtime_notes
 from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
 from navcore.formats import Format
 from navcore.registry import Plugin
@@ -151,6 +152,7 @@ def _source(
     more = further_sizes(first.infer, runs, signature, request.profile)
     samples = (*known, *(_sample(run, signature, False) for run in more))
     live = source_format.live
+    told = (*notices, *first.notices, probed.notice, _instability(first.infer, runs[0]), *runtime_notes(first.infer))
     return Source(
         model=Model(
             format=source_format,
@@ -162,9 +164,7 @@ def _source(
         ),
         samples=samples,
         title=_title(model, source_format),
-        notices=tuple(
-            text for text in (*notices, *first.notices, probed.notice, _instability(first.infer, runs[0])) if text
-        ),
+        notices=tuple(filter(None, told)),
     )
 
 

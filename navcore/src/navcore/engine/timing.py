@@ -11,7 +11,7 @@ import attrs
 
 from navcore.contracts import Infer, Tensors
 
-__all__ = ["Block", "Clock", "LocalTimer", "Timer", "time_calls"]
+__all__ = ["Block", "Clock", "LocalTimer", "Timer", "restart", "time_calls"]
 
 Clock = Callable[[], int]
 """Nanoseconds, monotonic."""
@@ -47,8 +47,10 @@ class Timer(Protocol):
 def time_calls(infer: Infer, feeds: Tensors, block: Block, clock: Clock) -> list[float]:
     """Time a block; return the mean time per call of each sample in ms.
 
-    Where the Infer has `synchronize()`, the clock is not looked at before the device is done.
+    Where the Infer has `synchronize()`, the clock is not looked at before the device is done. A model that changes as
+    it is called begins every block as it was opened, so that what it gathers does not slow the later ones down.
     """
+    restart(infer)
     synchronize = getattr(infer, "synchronize", None) or _nothing
     for _ in range(block.lead):
         infer(feeds)
@@ -61,6 +63,13 @@ def time_calls(infer: Infer, feeds: Tensors, block: Block, clock: Clock) -> list
         synchronize()
         looks.append(clock())
     return [max(end - start, 1) / 1e6 / block.calls for start, end in itertools.pairwise(looks)]
+
+
+def restart(infer: Infer) -> None:
+    """Let a model that changes as it is called be again what it was when it was opened, where its Infer can do that."""
+    again: Callable[[], object] | None = getattr(infer, "restart", None)
+    if again is not None:
+        again()
 
 
 def _nothing() -> None:

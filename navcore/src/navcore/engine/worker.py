@@ -167,8 +167,12 @@ class _Desk:
         return {"load_s": time.perf_counter() - start}, {}
 
     def _infer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
+        from navcore.engine.timing import restart
+
+        infer = self.opened[message["session"]][1]
+        restart(infer)
         start = time.perf_counter()
-        outputs = self.opened[message["session"]][1](arrays)
+        outputs = infer(arrays)
         return {"call_s": time.perf_counter() - start}, dict(outputs)
 
     def _bind(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:

@@ -12,8 +12,9 @@ The model is `y = x @ weight + bias`, float32[batch, 3] to float32[batch, 2]:
 
 Every tool takes `missing`, which it then answers from `unavailable()`, `pointless` for `unsuited()`, and `fault`, which
 makes it misbehave: RUNNER_FAULTS and EDGE_FAULTS list what there is. `ToyExporter(smallest=2, largest=63)` writes a toy
-that is good for such batches only. `ToyRunner(repeat=1000)` is slow; `model.calls` records the shapes
-that the model was called with. The path of a `.npz` file written by `ToyModel().save(path)` is recognised as well.
+that is good for such batches only. `ToyRunner(repeat=1000)` is slow, and `ToyRunner(counts=True)` adds the number of
+earlier calls to what it gives; `model.calls` records the shapes that the model was called with. The path of
+a `.npz` file written by `ToyModel().save(path)` is recognised as well.
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ class ToyRunner(Runner):
     pointless: str | None = None
     repeat: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     note: str = ""
+    counts: bool = False
 
     def unavailable(self) -> str | None:
         return self.missing
@@ -152,7 +154,22 @@ class ToyRunner(Runner):
 
         if self.note:
             infer.notes = lambda: (self.note,)  # type: ignore[attr-defined]  # as the contract of Infer allows
-        return infer
+        return _Counting(infer) if self.counts else infer
+
+
+@attrs.define(eq=False)
+class _Counting:
+    """Adds the number of earlier calls, since it was opened or restarted, to what an Infer gives."""
+
+    infer: Infer
+    calls: int = 0
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        earlier, self.calls = self.calls, self.calls + 1
+        return {name: array + np.float32(earlier) for name, array in self.infer(feeds).items()}
+
+    def restart(self) -> None:
+        self.calls = 0
 
 
 TOY_TOOLS: tuple[Tool, ...] = (
