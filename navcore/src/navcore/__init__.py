@@ -15,6 +15,7 @@ from navcore.formats import Format
 from navcore.front_door import lend as __getattr__  # noqa: F401  # the hook of PEP 562
 from navcore.front_door import list_names as __dir__  # noqa: F401  # likewise
 from navcore.hookspecs import hookimpl
+from navcore.onnx_config import OnnxConfig, OnnxDynamoExportConfig, OnnxTraceExportConfig
 from navcore.optimize import optimize
 from navcore.plugins import load_plugins
 from navcore.profile import profile
@@ -37,6 +38,9 @@ __all__ = [
     "MaxThroughputWithLatencyBudgetStrategy",
     "MinLatencyStrategy",
     "MinMemoryStrategy",
+    "OnnxConfig",
+    "OnnxDynamoExportConfig",
+    "OnnxTraceExportConfig",
     "OptimizationProfile",
     "Package",
     "ProfilingResults",

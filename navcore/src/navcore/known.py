@@ -58,8 +58,9 @@ FIRST_PARTY: Mapping[str, FirstParty] = {
 """By entry-point name."""
 
 FRONT_DOOR: Mapping[str, str] = {
+    "AutocastType": "nav-torch",
+    "JitType": "nav-torch",
     "Module": "nav-torch",
-    "OnnxConfig": "nav-torch",
     "OptimizeConfig": "nav-torch",
     "TensorFlowConfig": "nav-tf",
     "TensorFlowTensorRTConfig": "nav-tf",
@@ -67,6 +68,8 @@ FRONT_DOOR: Mapping[str, str] = {
     "TensorRTPrecision": "nav-trt",
     "TensorRTPrecisionMode": "nav-trt",
     "TensorRTProfile": "nav-trt",
+    "TorchAOTIConfig": "nav-torch",
+    "TorchCompileConfig": "nav-torch",
     "TorchConfig": "nav-torch",
     "TorchExportConfig": "nav-torch",
     "TorchScriptConfig": "nav-torch",

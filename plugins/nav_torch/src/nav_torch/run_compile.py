@@ -16,6 +16,7 @@ from nav_torch.device import missing_compiler
 from nav_torch.live import LiveRunner
 from nav_torch.modes import DTYPES
 from nav_torch.tensors import device_of
+from navcore.configs import Arguments, thawed_arguments
 from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 
@@ -33,14 +34,14 @@ class TorchCompileRunner(LiveRunner):
         mode, dynamic: As torch.compile takes them.
         freezing: Whether Inductor makes constants of parameters and buffers, and prepares what it can from them. The
             model is refused as soon as one of them changes.
-        options: Further options of torch.compile for Inductor, as pairs of name and value.
+        options: Further options of torch.compile for Inductor.
         fullgraph: Whether a forward that breaks into pieces is refused.
     """
 
     mode: str | None = attrs.field(default=None, validator=attrs.validators.in_(MODES))
     dynamic: bool | None = None
     freezing: bool = False
-    options: tuple[tuple[str, Any], ...] = ()
+    options: Arguments = ()
     fullgraph: bool = False
 
     def unavailable(self) -> str | None:
@@ -73,7 +74,7 @@ class TorchCompileRunner(LiveRunner):
         import torch._inductor
 
         of_mode = torch._inductor.list_mode_options(self.mode, self.dynamic) if self.mode else {}
-        return {**of_mode, **dict(self.options)}
+        return {**of_mode, **thawed_arguments(self.options)}
 
 
 def compile_runners(device: DeviceKind) -> Iterator[TorchCompileRunner]:
