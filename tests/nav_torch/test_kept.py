@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from nav_torch import plugin
+from nav_torch.export_error import ExportError
 from nav_torch.kept import contents_kept
 from navcore.domain import DeviceKind
 
@@ -44,6 +46,27 @@ class Cache(nn.Module):
         return x * self.table[: x.shape[1]]
 
 
+class Keeper(nn.Module):
+    """Keeps tensors and numbers in plain attributes, lists, dicts and sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = torch.zeros(3)
+        self.past: list[Any] = []
+        self.nested = {"keys": [torch.zeros(3)], "seen": {0}}
+        self.pair = (torch.zeros(3), [1])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.plain += 1
+        self.past.append(x)
+        self.nested["keys"][0] += 1
+        self.nested["seen"].add(len(self.past))
+        self.nested["late"] = x
+        self.pair[0].copy_(x[0])
+        self.pair[1].clear()
+        return x * 2
+
+
 def opened(model: Any) -> Any:
     (runner,) = [runner for runner in plugin.nav_runners() if runner.name == "TorchCPU"]
     return runner.open(model, DeviceKind.CPU)
@@ -59,6 +82,43 @@ def test_every_tool_puts_a_counting_buffer_back(
 
     assert buffer is module.n
     assert [0.0] == module.n.tolist()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_tool_puts_back_what_attributes_hold(
+    tool: str, source_of: Callable[..., Any], use_tool: Callable[..., Any]
+) -> None:
+    module = Keeper()
+    nested, keys, pair = module.nested, module.nested["keys"], module.pair
+    with contextlib.suppress(ExportError):  # some exporters want buffers in place of plain tensors that change
+        use_tool(tool, source_of(module, [torch.rand(2, 3)]))
+
+    assert nested is module.nested
+    assert keys is module.nested["keys"]
+    assert pair is module.pair
+    assert {"keys": keys, "seen": {0}} == module.nested
+    assert [] == module.past
+    assert [1] == module.pair[1]
+    assert [[0.0] * 3] * 3 == [module.plain.tolist(), keys[0].tolist(), pair[0].tolist()]
+
+
+def test_what_was_changed_is_told() -> None:
+    module = nn.Sequential(Counter(), Keeper(), nn.Linear(3, 3))
+    with contents_kept(module) as kept, torch.no_grad():
+        module(torch.rand(2, 3))
+
+    changed = ["buffer '0.n'", *(f"attribute '1.{name}'" for name in ("plain", "past", "nested", "pair"))]
+    assert changed == list(kept.changed)
+
+
+def test_a_buffer_that_is_not_a_number_is_not_a_change() -> None:
+    module = Counter()
+    module.n.fill_(float("nan"))
+    with contents_kept(module) as kept:
+        module.n = module.n.clone()
+
+    assert {} == kept.changed
+    assert module.n.isnan().all()
 
 
 def test_a_buffer_and_the_attribute_that_belongs_to_it_are_both_put_back(source_of: Callable[..., Any]) -> None:

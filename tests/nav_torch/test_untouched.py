@@ -11,16 +11,16 @@ from nav_torch.untouched import untouched
 
 
 class Meddler(nn.Module):
-    """Changes everything that a forward can change besides its tensors."""
+    """Changes everything that a forward can change besides its tensors, and tells `seen`, which is not put back."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: list[dict[str, Any]]) -> None:
         super().__init__()
         self.body = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
         self.frozen = nn.Linear(2, 2).requires_grad_(False)
-        self.seen: list[dict[str, Any]] = []
+        self.tell = seen.append
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.seen.append(
+        self.tell(
             {
                 "training": [part.training for part in self.modules()],
                 "grad": torch.is_grad_enabled(),
@@ -37,8 +37,13 @@ class Meddler(nn.Module):
 
 
 @pytest.fixture
-def meddler() -> Meddler:
-    module = Meddler().train()
+def seen() -> list[dict[str, Any]]:
+    return []
+
+
+@pytest.fixture
+def meddler(seen: list[dict[str, Any]]) -> Meddler:
+    module = Meddler(seen).train()
     module.body[0].eval()
     module.body[0].weight.grad = torch.full((2, 2), 7.0)
     return module
@@ -79,11 +84,13 @@ def test_everything_is_put_back_after_an_error(meddler: Meddler) -> None:
     assert before == state_of(meddler)
 
 
-def test_inside_there_is_eval_mode_and_neither_gradients_nor_autocast(meddler: Meddler) -> None:
+def test_inside_there_is_eval_mode_and_neither_gradients_nor_autocast(
+    meddler: Meddler, seen: list[dict[str, Any]]
+) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16), untouched(meddler):
         meddler(torch.ones(1, 2))
 
-    assert [{"training": [False] * 5, "grad": False, "autocast": False}] == meddler.seen
+    assert [{"training": [False] * 5, "grad": False, "autocast": False}] == seen
 
 
 def test_overridden_train_is_not_called(meddler: Meddler) -> None:

@@ -9,6 +9,7 @@ import attrs
 
 from nav_torch.sample import Arguments, arguments_of
 from nav_torch.tree import KeyPath, Node, flatten, leaf_names, rebuild, render
+from nav_torch.watch import Watch
 from navcore.domain import Names
 from navcore.errors import DataloaderError
 
@@ -23,12 +24,14 @@ class TorchCall:
         positional, keywords: Structure of the arguments, with their constants.
         inputs: Names of the leaves of both, in order.
         outputs: Names for the outputs as the user wants them; empty where they name themselves.
+        watch: What calls were seen to change in the module.
     """
 
     positional: tuple[Node, ...]
     keywords: tuple[tuple[str, Node], ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...] = ()
+    watch: Watch = attrs.field(factory=Watch, eq=False)
 
     def __repr__(self) -> str:
         names = iter(self.inputs)

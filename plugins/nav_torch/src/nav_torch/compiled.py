@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from navcore.contracts import Infer, Tensors
+from nav_torch.infer import LiveInfer
+from navcore.contracts import Tensors
 
 __all__ = ["CompiledInfer", "Graphs"]
 
@@ -53,7 +54,7 @@ class CompiledInfer:
         check: Called before every call.
     """
 
-    infer: Infer
+    infer: LiveInfer
     graphs: Graphs
     limit: int | None = None
     first_calls: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
@@ -74,6 +75,10 @@ class CompiledInfer:
             outputs = self._counted(feeds, new=True)
         self._seen.add(shapes)
         return outputs
+
+    def restart(self) -> None:
+        """Put back what the module held when it was opened."""
+        self.infer.restart()
 
     def _counted(self, feeds: Tensors, *, new: bool) -> Tensors:
         before, start = self.graphs.count, time.perf_counter()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from nav_torch.call import TorchCall, make_call
 from nav_torch.draws import Draws
 from nav_torch.sample import parameters_of
+from nav_torch.state import state_of, told
 from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
 from nav_torch.untouched import in_training_mode, untouched
-from navcore.contracts import Description, Infer, Names, Tensors
+from navcore.contracts import Description, Names, Tensors
 from navcore.errors import DataloaderError, NavError
 
 __all__ = ["describe"]
@@ -28,7 +31,7 @@ def describe(module: Any, sample: Any, names: Names) -> Description:
     call, leaves = make_call(module, sample, names)
     return Description(
         inputs={name: to_array(leaf) for name, leaf in leaves.items()},
-        infer=_reference(module, call),
+        infer=_Reference(module, call, device_of(module), Draws(device_of(module))),
         call=call,
         notices=(_TRAINING,) if in_training_mode(module) else (),
     )
@@ -40,24 +43,32 @@ def _no_sample(_inputs: Tensors) -> Tensors:
     )
 
 
-def _reference(module: Any, call: TorchCall) -> Infer:
-    device = device_of(module)
-    draws = Draws(device)
+@attrs.frozen(eq=False)
+class _Reference:
+    """The module as the user has it: every call begins with what it held when it was given."""
 
-    def infer(inputs: Tensors) -> Tensors:
-        tensors = {name: to_tensor(inputs[name], device) for name in call.inputs}
-        arguments, keywords = call.arguments(tensors.values())
-        with untouched(module, draws):
+    module: Any
+    call: TorchCall
+    device: Any
+    draws: Draws
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        tensors = {name: to_tensor(inputs[name], self.device) for name in self.call.inputs}
+        arguments, keywords = self.call.arguments(tensors.values())
+        with untouched(self.module, self.draws) as kept:
             try:
-                result = module(*arguments, **keywords)
+                result = self.module(*arguments, **keywords)
             except NavError:
                 raise
             except Exception as error:  # the user's model may raise anything
-                raise _refusal(module, call, inputs, error) from error
-            outputs = call.named_outputs(result)
-        return {name: to_array(tensor) for name, tensor in outputs.items()}
+                raise _refusal(self.module, self.call, inputs, error) from error
+            outputs = {name: to_array(tensor) for name, tensor in self.call.named_outputs(result).items()}
+        self.call.watch.note(inputs, kept.changed)
+        return outputs
 
-    return infer
+    def notes(self) -> tuple[str, ...]:
+        """Return what the calls so far have shown of the module."""
+        return told(state_of(self.module, self.call))
 
 
 def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: Exception) -> DataloaderError:

@@ -14,7 +14,7 @@ from nav_torch.tensors import to_array, to_tensor
 from nav_torch.untouched import undisturbed
 from navcore.contracts import Infer, Model, Tensors
 
-__all__ = ["AS_GIVEN", "Passage", "infer_artifact", "infer_live"]
+__all__ = ["AS_GIVEN", "LiveInfer", "Passage", "infer_artifact", "infer_live"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -61,6 +61,22 @@ def _as_float(value: Any, dtype: str) -> Any:
     if not isinstance(value, torch.Tensor) or not value.is_floating_point() or "float" not in dtype:
         return value
     return value.to(getattr(torch, dtype))
+
+
+@attrs.frozen(eq=False)
+class LiveInfer:
+    """Calls a live module, whose buffers and attributes may change as it is called.
+
+    Attributes:
+        infer: The Infer around it.
+        restart: Puts back what the module held when it was opened.
+    """
+
+    infer: Infer
+    restart: Callable[[], None]
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        return self.infer(feeds)
 
 
 def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passage: Passage = AS_GIVEN) -> Infer:

@@ -1,32 +1,66 @@
-"""What a module holds is put back: buffers with their values, and what its attributes refer to."""
+"""What a module holds is put back: buffers and attributes with their values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+import functools
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
-__all__ = ["contents_kept"]
+from nav_torch.held import Held, HeldTensor, held_in, same
 
-_TABLES = ("_parameters", "_buffers", "_modules")
+__all__ = ["Kept", "contents_kept"]
 
 
 @contextmanager
-def contents_kept(module: Any) -> Iterator[None]:
+def contents_kept(module: Any) -> Iterator[Kept]:
     """Run the block, and put back what every submodule held before.
 
-    Buffers get their values back, in the same tensors. Other attributes refer to what they did: a model that makes a
-    buffer longer and notes its length in an attribute has both or none. What is changed inside of parameters, lists
-    and dicts stays changed.
+    Buffers, and tensors that are plain attributes or lie in lists and dicts, get their values back, in the same
+    tensors; lists, dicts and sets hold what they did; other attributes refer to what they did. So a model that makes a
+    buffer longer and notes its length in an attribute has both or none. What is changed inside of parameters and of
+    objects of other classes stays changed.
     """
-    parts = [_Part.of(part) for part in module.modules() if not _is_uninitialised(part)]
+    kept = Kept.of(module)
     try:
-        yield
+        yield kept
     finally:
-        for part in parts:
-            part.put_back()
+        kept.put_back()
+
+
+@attrs.frozen(eq=False)
+class Kept:
+    """A module as it was.
+
+    Attributes:
+        changed: What was something else when it was put back, as `buffer 'layer.n'`, in the order of the module.
+    """
+
+    _parts: tuple[_Part, ...]
+    changed: dict[str, None] = attrs.field(init=False, factory=dict)
+
+    @staticmethod
+    def of(module: Any) -> Kept:
+        """Return the module as it is."""
+        parts, seen = module.named_modules(), set[int]()
+        return Kept(tuple(_Part.of(name, part, seen) for name, part in parts if not _is_uninitialised(part)))
+
+    def put_back(self) -> None:
+        """Make the module what it was, and note what was something else."""
+        for part in self._parts:
+            self.changed.update(dict.fromkeys(part.put_back()))
+
+    def tensors(self, names: Iterable[str]) -> dict[str, list[Any]]:
+        """Return the tensors that were held under these names, in the spelling of `changed`."""
+        wanted = set(names)
+        found: dict[str, list[Any]] = {name: [] for name in names}
+        for part in self._parts:
+            for name, held in part.held():
+                if name in wanted:
+                    found[name] += [each.tensor for each in held if isinstance(each, HeldTensor)]
+        return found
 
 
 def _is_uninitialised(part: Any) -> bool:
@@ -38,59 +72,82 @@ def _is_uninitialised(part: Any) -> bool:
 
 
 @attrs.frozen(eq=False)
-class _Part:
-    """One submodule as it was: its tables and attributes, and the values of its buffers."""
+class _Table:
+    """A table of a submodule: names with what they refer to, and what that held inside."""
 
-    tables: tuple[tuple[MutableMapping[str, Any], dict[str, Any]], ...]
-    buffers: tuple[_Buffer, ...]
+    kind: str
+    now: MutableMapping[str, Any]
+    before: dict[str, Any]
+    held: dict[str, tuple[Held, ...]]
 
     @staticmethod
-    def of(part: Any) -> _Part:
-        """Return the submodule as it is."""
-        import torch
+    def of(kind: str, now: MutableMapping[str, Any], inside: Iterable[str], seen: set[int]) -> _Table:
+        """Return the table as it is; `inside` names those whose contents are kept too, unless they are seen already."""
+        before = dict(now.items())
+        return _Table(kind, now, before, {name: tuple(held_in(before[name], seen)) for name in inside})
 
-        scripted = isinstance(part, torch.jit.ScriptModule)  # its attributes are no Python objects
-        tables = [part._buffers] if scripted else [vars(part), *(getattr(part, name) for name in _TABLES)]
-        tensors = [tensor for _, tensor in part._buffers.items() if _has_values(tensor)]
-        return _Part(tuple((table, dict(table.items())) for table in tables), tuple(map(_Buffer.of, tensors)))
-
-    def put_back(self) -> None:
-        """Make the submodule what it was."""
-        for table, before in self.tables:
-            for name in [name for name in table.keys() if name not in before]:  # noqa: SIM118  # TorchScript's has no iter
-                del table[name]
-            for name, value in before.items():
-                if name not in table or table[name] is not value:
-                    table[name] = value
-        for buffer in self.buffers:
-            buffer.put_back()
+    def put_back(self) -> Iterator[str]:
+        """Make the table what it was; yield the names under which there was something else."""
+        for name in [name for name in self.now.keys() if name not in self.before]:  # noqa: SIM118  # TorchScript's has no iter
+            yield name
+            del self.now[name]
+        for name, value in self.before.items():
+            written = [held for held in self.held.get(name, ()) if held.put_back()]
+            there = name in self.now
+            found = self.now[name] if there else None
+            if not there or found is not value:
+                self.now[name] = value
+            if written or not there or not same(found, value):
+                yield name
 
 
 @attrs.frozen(eq=False)
-class _Buffer:
-    """A tensor, its memory and its values."""
+class _Part:
+    """One submodule as it was."""
 
-    tensor: Any
-    memory: Any
-    values: Any
+    name: str
+    tables: tuple[_Table, ...]
 
     @staticmethod
-    def of(tensor: Any) -> _Buffer:
-        """Return the tensor as it is."""
-        return _Buffer(tensor, tensor.detach(), tensor.detach().clone())
-
-    def put_back(self) -> None:
-        """Give the tensor its memory and values back; where nothing has changed, autograd sees no change either."""
+    def of(name: str, part: Any, seen: set[int]) -> _Part:
+        """Return the submodule as it is."""
         import torch
 
-        with torch.no_grad():
-            if not torch.equal(self.memory, self.values):
-                self.memory.copy_(self.values)
-            if self.tensor.data_ptr() != self.memory.data_ptr() or self.tensor.shape != self.memory.shape:
-                self.tensor.data = self.memory
+        buffers = _Table.of("buffer", part._buffers, part._buffers.keys(), seen)
+        if isinstance(part, torch.jit.ScriptModule):  # its attributes are no Python objects
+            return _Part(name, (buffers,))
+        attributes = vars(part)
+        inside = [name for name in attributes if name not in _of_torch() or name == "_non_persistent_buffers_set"]
+        return _Part(
+            name,
+            (
+                _Table.of("attribute", attributes, inside, seen),
+                buffers,
+                _Table.of("parameter", part._parameters, (), seen),
+                _Table.of("submodule", part._modules, (), seen),
+            ),
+        )
+
+    def put_back(self) -> Iterator[str]:
+        """Make the submodule what it was; yield what was something else, as `buffer 'layer.n'`."""
+        for table in self.tables:
+            for name in table.put_back():
+                if name not in _of_torch():
+                    yield self._called(table, name)
+
+    def held(self) -> Iterator[tuple[str, tuple[Held, ...]]]:
+        """Yield what was held, under the names that `put_back` yields."""
+        for table in self.tables:
+            for name, held in table.held.items():
+                yield self._called(table, name), held
+
+    def _called(self, table: _Table, name: str) -> str:
+        return f"{table.kind} '{self.name}.{name}'" if self.name else f"{table.kind} '{name}'"
 
 
-def _has_values(tensor: Any) -> bool:
+@functools.cache
+def _of_torch() -> frozenset[str]:
+    """Return the attributes that torch gives every module: tables, hooks, the mode."""
     import torch
 
-    return type(tensor) is torch.Tensor and tensor.layout == torch.strided and not tensor.is_meta
+    return frozenset(vars(torch.nn.Module()))

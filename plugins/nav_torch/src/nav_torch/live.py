@@ -12,12 +12,13 @@ from nav_torch.capability import missing_precision
 from nav_torch.converted import converted, is_lowerable
 from nav_torch.device import missing_device
 from nav_torch.hand_over import stays_here
-from nav_torch.infer import Passage, infer_live
+from nav_torch.infer import LiveInfer, Passage, infer_live
+from nav_torch.kept import Kept
 from nav_torch.modes import DTYPES, torch_dtype, under
 from nav_torch.tensors import device_of
 from nav_torch.untouched import in_use
 from nav_torch.weights import is_large
-from navcore.contracts import Infer, Model, Runner
+from navcore.contracts import Model, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 
@@ -76,32 +77,33 @@ class LiveRunner(Runner):
         return None if self.autocast else torch_dtype(self.precision)
 
     @contextmanager
-    def module_on(self, module: Any, device: DeviceKind) -> Iterator[Any]:
-        """Give the user's module in eval mode where it already is what it should be, or else a copy that is."""
+    def module_on(self, module: Any, device: DeviceKind) -> Iterator[tuple[Any, Kept]]:
+        """Give the user's module in eval mode where it already is what it should be, or else a copy that is.
+
+        With it goes what it held at first, to put that back meanwhile.
+        """
         import torch
 
         if device_of(module).type == device.value and not self._converts:
             made = module
         else:
             made = converted(module, torch.device(device.value), self._cast, channels_last=self.channels_last)
-        with in_use(made):
-            yield made
+        with in_use(made) as kept:
+            yield made, kept
 
-    def infer(self, function: Callable[..., Any], model: Model, device: Any, *, inference_mode: bool = False) -> Infer:
-        """Return an Infer that calls the function as the user calls the module."""
+    def infer(
+        self, function: Callable[..., Any], model: Model, device: Any, kept: Kept, *, inference_mode: bool = False
+    ) -> LiveInfer:
+        """Return an Infer that calls the function as the user calls the module, and can put back what it changes."""
         autocast = torch_dtype(self.precision) if self.autocast else None
         called = under(function, device, autocast=autocast, inference_mode=inference_mode)
         lowers = self.precision is not None
-        return infer_live(
-            called,
-            model.call,
-            device,
-            Passage(
-                dtype=self._cast,
-                channels_last=self.channels_last,
-                outputs={spec.name: spec.dtype for spec in model.signature.outputs} if lowers else {},
-            ),
+        passage = Passage(
+            dtype=self._cast,
+            channels_last=self.channels_last,
+            outputs={spec.name: spec.dtype for spec in model.signature.outputs} if lowers else {},
         )
+        return LiveInfer(infer_live(called, model.call, device, passage), kept.put_back)
 
 
 def _is_convolution(part: Any) -> bool:

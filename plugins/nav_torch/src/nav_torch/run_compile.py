@@ -55,13 +55,13 @@ class TorchCompileRunner(LiveRunner):
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         import torch
 
-        with self.module_on(model.object, device) as module:
+        with self.module_on(model.object, device) as (module, kept):
             graphs = Graphs(self._inductor_options())
             compiled = torch.compile(
                 forwarder(module), dynamic=self.dynamic, fullgraph=self.fullgraph, backend=graphs.backend()
             )
             yield CompiledInfer(
-                self.infer(compiled, model, device_of(module)),
+                self.infer(compiled, model, device_of(module), kept),
                 graphs,
                 # Where shapes are static, every new one is compiled; otherwise it cannot be told from outside.
                 limit=torch._dynamo.config.recompile_limit if self.dynamic is False else None,

@@ -29,8 +29,8 @@ class TorchRunner(LiveRunner):
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
-        with self.module_on(model.object, device) as module:
-            yield self.infer(module, model, device_of(module), inference_mode=self.inference_mode)
+        with self.module_on(model.object, device) as (module, kept):
+            yield self.infer(module, model, device_of(module), kept, inference_mode=self.inference_mode)
 
 
 def torch_runners(device: DeviceKind) -> Iterator[TorchRunner]:

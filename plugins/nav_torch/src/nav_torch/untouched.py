@@ -7,36 +7,38 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from nav_torch.draws import Draws
-from nav_torch.kept import contents_kept
+from nav_torch.kept import Kept, contents_kept
 from nav_torch.tensors import device_of
 
 __all__ = ["evaluating", "in_training_mode", "in_use", "undisturbed", "untouched"]
 
 
 @contextmanager
-def untouched(module: Any, draws: Draws | None = None) -> Iterator[None]:
+def untouched(module: Any, draws: Draws | None = None) -> Iterator[Kept]:
     """Run the block with the module in eval mode, without gradients and autocast, and put everything back.
 
     That is: the mode of every submodule, its buffers and attributes, which parameters need gradients and their
-    gradients, the random states of torch, numpy and Python, torch's thread count and default dtype.
+    gradients, the random states of torch, numpy and Python, torch's thread count and default dtype. What the block
+    gets knows afterwards what was something else.
 
     Args:
         module: The user's.
         draws: Where random numbers come from; None: as if a copy of the present state.
     """
-    with in_use(module), _parameters(module), undisturbed(draws or Draws(device_of(module))):
-        yield
+    with in_use(module) as kept, _parameters(module), undisturbed(draws or Draws(device_of(module))):
+        yield kept
 
 
 @contextmanager
-def in_use(module: Any) -> Iterator[None]:
+def in_use(module: Any) -> Iterator[Kept]:
     """Run the block, in which the module is called any number of times, with every submodule in eval mode.
 
     Puts back the modes, buffers and attributes, torch's thread count and default dtype. Not the random states: the
-    block may last for hours, in which the user draws too.
+    block may last for hours, in which the user draws too. What the block gets can put buffers and attributes back
+    meanwhile.
     """
-    with evaluating(module), contents_kept(module), _settings():
-        yield
+    with evaluating(module), contents_kept(module) as kept, _settings():
+        yield kept
 
 
 @contextmanager
