@@ -179,7 +179,8 @@ def _configure(registry: Registry, config: CustomConfig) -> Registry:
     if collected.problems:
         problem = collected.problems[0]
         raise UsageError(f"{config!r}: {problem.reason}", problem.fix)
-    lowered = tuple(getattr(config, "precisions", ()))
+    # What an earlier config asked for, this one may have changed.
+    lowered = {*getattr(config, "precisions", ()), *(tool.precision for tool in mine if tool in registry.asked)}
     return attrs.evolve(
         registry,
         asked=registry.asked | {tool for tool in changed if tool.precision in lowered},

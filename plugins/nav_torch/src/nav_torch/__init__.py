@@ -2,6 +2,7 @@
 
 from nav_torch.autocast_type import AutocastType
 from nav_torch.config_compile import TorchAOTIConfig, TorchCompileConfig
+from nav_torch.config_trt import TorchTensorRTConfig
 from nav_torch.configs import TorchConfig, TorchExportConfig, TorchScriptConfig
 from nav_torch.jit_type import JitType
 from nav_torch.optimize import optimize
@@ -14,5 +15,6 @@ __all__ = [
     "TorchConfig",
     "TorchExportConfig",
     "TorchScriptConfig",
+    "TorchTensorRTConfig",
     "optimize",
 ]
