@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,22 @@ def test_exports_run_in_a_worker_where_that_is_wanted(
     fleet.write(exporter, toy, tmp_path / "made.npz", tmp_path / "log", "toy-npz")
 
     assert (["toy"] if exports else []) == fleet.started
+
+
+def test_what_an_export_leaves_in_cycles_is_gone_once_it_is_over(
+    toy: Model, fleet_of: Callable[..., Fleet], tmp_path: Path
+) -> None:
+    left: list[weakref.ref[ToyModel]] = []
+
+    @attrs.frozen(kw_only=True)
+    class Leaving(ToyExporter):
+        def write(self, model: Model, out: Path) -> Any:
+            copy = ToyModel()
+            copy.itself = copy  # type: ignore[attr-defined]
+            left.append(weakref.ref(copy))
+            return ToyExporter.write(self, model, out)
+
+    exporter = Leaving()
+    fleet_of(exporter).write(exporter, toy, tmp_path / "made.npz", tmp_path / "log", "toy-npz")
+
+    assert left[0]() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -93,8 +94,11 @@ class Fleet:
         """
         reference = self._reference(edge, model) if self.exports or not model.format.live else None
         if reference is None:
-            with captured(log, echo=echo):
-                return edge.write(model, out)
+            try:
+                with captured(log, echo=echo):
+                    return edge.write(model, out)
+            finally:
+                gc.collect()  # what a framework leaves in cycles may be as large as the model
         message = {
             "do": "write",
             "tool": reference,

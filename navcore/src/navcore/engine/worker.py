@@ -9,6 +9,7 @@ of their own; once the lifeline is cut, because the engine ended the worker or d
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -146,7 +147,10 @@ class _Desk:
         from navcore.engine.reference import tool_from
 
         tool: Any = tool_from(message["tool"])
-        signature = tool.write(model_from(message["model"], arrays), Path(message["out"]))
+        try:
+            signature = tool.write(model_from(message["model"], arrays), Path(message["out"]))
+        finally:
+            gc.collect()  # what a framework leaves in cycles may be as large as the model
         if not isinstance(signature, Signature):
             raise TypeError(f"the tool returned {type(signature).__name__}, not a Signature")
         return {"signature": signature_data(signature)}, {}
@@ -210,6 +214,8 @@ class _Desk:
         held = self.opened.pop(message["session"], None)
         if held is not None:
             held[0].close()
+            del held
+            gc.collect()  # as above
         return {}, {}
 
 
