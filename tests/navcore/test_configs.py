@@ -50,7 +50,7 @@ class Newer(Unwritten, Exporter):
 class Older(Newer):
     engine: ClassVar[str] = "trace"
     name: str = "onnx-trace"
-    opset: int = 17
+    opset: int = attrs.field(default=17, validator=attrs.validators.ge(9))
     fallback: bool = True
 
 
@@ -64,11 +64,24 @@ class OfFile(Unwritten, Exporter):
 
 @attrs.frozen(kw_only=True)
 class FromFrob(Unwritten, Converter):
-    name: str = "onnx"
+    name: str = "from-frob"
     source: Format = FROB
     target: Format = Format.ONNX
     fallback: bool = True
-    opset: int = 18
+    opset: int = attrs.field(default=18, validator=attrs.validators.ge(9))
+
+
+@attrs.frozen(kw_only=True)
+class ByNewer(FromFrob):
+    engine: ClassVar[str] = "dynamo"
+    name: str = "by-newer"
+    opset: int = attrs.field(default=18, validator=attrs.validators.ge(18))
+
+
+@attrs.frozen(kw_only=True)
+class ByTrace(FromFrob):
+    engine: ClassVar[str] = "trace"
+    name: str = "by-trace"
 
 
 @attrs.frozen(kw_only=True)
@@ -236,6 +249,25 @@ def test_an_opset_reaches_whoever_writes_onnx() -> None:
 
     assert [20, 20, 20] == [tool.opset for tool in tools if has_option(tool, "opset")]
     assert len(TOOLS) == len(tools)
+
+
+def test_an_opset_that_one_engine_does_not_write_names_the_others() -> None:
+    with pytest.raises(UsageError) as caught:
+        nav.OnnxConfig(opset=17).configure(TOOLS)
+
+    assert "OnnxConfig(opset=17): 'onnx' does not write it" == caught.value.cause
+    assert "choose who does: export_engine=OnnxTraceExportConfig()" == caught.value.fix
+    with pytest.raises(UsageError, match=r"OnnxConfig\(opset=8\): 'opset' must be >= 18: 8"):
+        nav.OnnxConfig(opset=8).configure(TOOLS)
+
+
+def test_an_engine_and_its_converters_write_what_others_do_not() -> None:
+    converter = ByTrace(opset=17, fallback=False)
+    config = nav.OnnxConfig(opset=17, export_engine=nav.OnnxTraceExportConfig(), onnx_extended_conversion=True)
+
+    assert (Older(opset=17, fallback=False), converter, *RUNNERS) == config.configure(
+        (Newer(), Older(), ByNewer(), ByTrace(), *RUNNERS)
+    )
 
 
 @pytest.mark.parametrize("opset", [99, 6, 18.0, True, "18"])

@@ -16,6 +16,7 @@ from navcore.errors import UnknownNameError, UsageError
 __all__ = [
     "Arguments",
     "FormatConfig",
+    "are_arguments",
     "as_tuple",
     "checked_fields",
     "each_of",
@@ -24,6 +25,8 @@ __all__ = [
     "is_flag",
     "is_whole",
     "one_of",
+    "refuse",
+    "takes",
     "thawed_arguments",
     "with_options",
 ]
@@ -237,6 +240,15 @@ def with_options(tools: Iterable[Tool], config: object, **options: Any) -> tuple
     return tuple(
         _evolved(tool, config, {name: options[name] for name in options if has_option(tool, name)}) for tool in given
     )
+
+
+def takes(tool: Tool, **options: Any) -> bool:
+    """Return whether the tool has the options and refuses none of the values."""
+    try:
+        attrs.evolve(tool, **options)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _nobody(tools: tuple[Tool, ...], name: str) -> str:

@@ -9,7 +9,17 @@ from typing import Any
 
 import attrs
 
-from navcore.configs import FormatConfig, as_tuple, checked_fields, is_flag, is_whole, refuse, with_options
+from navcore.configs import (
+    FormatConfig,
+    as_tuple,
+    checked_fields,
+    has_option,
+    is_flag,
+    is_whole,
+    refuse,
+    takes,
+    with_options,
+)
 from navcore.contracts import Converter, Edge, Exporter, Tool
 from navcore.formats import Format
 
@@ -51,6 +61,9 @@ class OnnxDynamoExportConfig:
     def engine(self) -> str:
         """Name of the exporter's engine."""
         return "dynamo"
+
+
+_ENGINES = (OnnxTraceExportConfig, OnnxDynamoExportConfig)
 
 
 def _axes(value: Any) -> Any:
@@ -117,10 +130,9 @@ class OnnxConfig(FormatConfig):
 
     @export_engine.validator
     def _check_engines(self, _attribute: object, value: Any) -> None:
-        kinds = (OnnxTraceExportConfig, OnnxDynamoExportConfig)
-        if value is not None and not (value and all(isinstance(each, kinds) for each in value)):
+        if value is not None and not (value and all(isinstance(each, _ENGINES) for each in value)):
             shown = value[0] if len(value) == 1 else value
-            listing = " or ".join(f"{kind.__name__}()" for kind in kinds)
+            listing = " or ".join(f"{kind.__name__}()" for kind in _ENGINES)
             raise refuse(self, "export_engine", shown, f"it is not {listing}", f"write {listing}, or a list of them")
 
     @export_device.validator
@@ -152,13 +164,25 @@ class OnnxConfig(FormatConfig):
         if self.model_path is not None:
             return _from_file(tools, self, self.model_path)
         tools = tuple(self._walked(tool) for tool in self._by_engine(tools))
-        options = {"opset": self.opset, "dynamic_axes": self.dynamic_axes}
-        set_ones = {name: value for name, value in options.items() if value is not None}
-        tools = with_options(tools, self, **set_ones) if set_ones else tools
+        if self.opset is not None:
+            self._check_opset_of(tools, self.opset)
+            tools = with_options(tools, self, opset=self.opset)
+        if self.dynamic_axes is not None:
+            tools = with_options(tools, self, dynamic_axes=self.dynamic_axes)
         return self.with_custom_args(tools)
 
+    def _check_opset_of(self, tools: tuple[Tool, ...], opset: int) -> None:
+        """Refuse an opset that only some of the engines write, and say which."""
+        able = [tool for tool in tools if has_option(tool, "opset")]
+        refusing = [tool for tool in able if not takes(tool, opset=opset)]
+        engines = {getattr(tool, "engine", None) for tool in able if tool not in refusing}
+        others = [f"export_engine={kind.__name__}()" for kind in _ENGINES if kind().engine in engines]
+        if refusing and others:
+            rule = f"{refusing[0].name!r} does not write it"
+            raise refuse(self, "opset", opset, rule, f"choose who does: {' or '.join(others)}")
+
     def _by_engine(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-        """Return the exporters of the chosen engines, the converters unless an engine was chosen over them, the rest.
+        """Return what the chosen engines make, converters only where they are asked for, and what makes no ONNX.
 
         Raises:
             UsageError: No exporter here has an engine that was chosen.
@@ -170,13 +194,14 @@ class OnnxConfig(FormatConfig):
         for engine, each in chosen.items():
             if engine not in found:
                 raise refuse(self, "export_engine", each, "no exporter here has this engine", "pip install nav-torch")
-        return tuple(
-            tool
-            for tool in tools
-            if not isinstance(tool, Edge)
-            or tool.is_pass
-            or (self.onnx_extended_conversion if isinstance(tool, Converter) else getattr(tool, "engine", "") in chosen)
-        )
+        return tuple(tool for tool in tools if self._is_chosen(tool, chosen))
+
+    def _is_chosen(self, tool: Tool, engines: Mapping[str, Any]) -> bool:
+        if not isinstance(tool, Edge) or tool.is_pass:
+            return True
+        if isinstance(tool, Converter):
+            return self.onnx_extended_conversion and getattr(tool, "engine", None) in (None, *engines)
+        return getattr(tool, "engine", None) in engines
 
     def _walked(self, tool: Tool) -> Tool:
         """Return the tool, walked whatever else gives ONNX where it was asked for."""

@@ -26,27 +26,25 @@ class OnnxFileExporter(Exporter):
     Attributes:
         path: The file.
         digest: SHA-256 of it and of those beside it, so that artifacts of another content are not taken for its own.
+
+    Raises:
+        ModelFileError: It is no ONNX file, or a file beside it is missing or lies elsewhere.
     """
 
     name: str = "onnx"
     source: Format = Format.TORCH
     target: Format = Format.ONNX
     path: str
-    digest: str
+    digest: str = attrs.field()
 
-    @staticmethod
-    def of(path: str) -> OnnxFileExporter:
-        """Return the exporter for a file as it is now.
-
-        Raises:
-            ModelFileError: It is no ONNX file, or a file beside it is missing or lies elsewhere.
-        """
+    @digest.default
+    def _of_contents(self) -> str:
         digest = hashlib.sha256()
-        for file in _files(Path(path)):
+        for file in _files(Path(self.path)):
             with file.open("rb") as stream:
                 while block := stream.read(2**20):
                     digest.update(block)
-        return OnnxFileExporter(path=path, digest=digest.hexdigest())
+        return digest.hexdigest()
 
     def write(self, model: Model, out: Path) -> Signature:
         import onnx
