@@ -159,14 +159,16 @@ def test_exports_run_in_a_worker_where_that_is_wanted(
 def test_what_an_export_leaves_in_cycles_is_gone_once_it_is_over(
     toy: Model, fleet_of: Callable[..., Fleet], tmp_path: Path
 ) -> None:
-    left: list[weakref.ref[ToyModel]] = []
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    left: list[weakref.ref[Cycle]] = []
 
     @attrs.frozen(kw_only=True)
     class Leaving(ToyExporter):
         def write(self, model: Model, out: Path) -> Any:
-            copy = ToyModel()
-            copy.itself = copy  # type: ignore[attr-defined]
-            left.append(weakref.ref(copy))
+            left.append(weakref.ref(Cycle()))
             return ToyExporter.write(self, model, out)
 
     exporter = Leaving()
