@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -103,3 +104,60 @@ def test_a_sample_without_tensors_is_refused(sample: Any) -> None:
 def test_outputs_without_tensors_are_refused() -> None:
     with pytest.raises(DataloaderError, match="forward returned str, which holds no tensors that can be found"):
         call_of(torch.ones(1)).named_outputs("text")
+
+
+def test_an_output_name_that_an_input_has_is_refused() -> None:
+    with pytest.raises(
+        DataloaderError,
+        match=r"output_names has 'x', which is the name of an input\n  fix: give outputs names of",
+    ):
+        call_of({"x": torch.ones(1)}, Names(outputs=("x",)))
+
+
+class Store:
+    """Holds tensors, as a cache of keys and values does, and cannot be taken apart."""
+
+    __slots__ = ("deep",)
+
+    def __init__(self, value: Any) -> None:
+        self.deep = {"layers": [value]}
+
+
+@pytest.mark.parametrize(
+    ("sample", "argument"),
+    [
+        ((torch.ones(1), Store(torch.ones(1))), "argument 1"),
+        ({"x": torch.ones(1), "past": {"a": [Store(torch.ones(1))]}}, r"argument past\['a'\]\[0\]"),
+    ],
+)
+def test_an_argument_with_tensors_that_cannot_be_found_is_refused(sample: Any, argument: str) -> None:
+    with pytest.raises(
+        DataloaderError, match=f"{argument} is of class Store, which holds tensors that cannot be told apart"
+    ) as caught:
+        call_of(sample)
+    assert "wrap the model in a module whose forward makes it" in caught.value.fix
+
+
+@pytest.mark.parametrize("constant", [Store(3), Module(), torch.float32, "text", len, {1, 2}])
+def test_a_constant_without_tensors_is_taken(constant: Any) -> None:
+    assert (("A", constant), {}) == call_of((torch.ones(1), constant)).arguments(["A"])
+
+
+class Dotted(dict):
+    """A dict whose keys are attributes, as many libraries have one."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_a_class_of_mappings_is_given_to_forward_again() -> None:
+    again = call_of({"batch": Dotted(x=torch.ones(1), mode="fast")}).arguments(["X"])[1]["batch"]
+
+    assert Dotted is type(again)
+    assert ("X", "fast") == (again.x, again.mode)
+
+
+def test_a_class_of_mappings_that_cannot_be_made_of_pairs_becomes_a_dict() -> None:
+    again = call_of({"batch": defaultdict(list, x=torch.ones(1))}).arguments(["X"])[1]["batch"]
+
+    assert dict is type(again)
+    assert {"x": "X"} == again

@@ -158,6 +158,20 @@ def test_a_model_that_draws_random_numbers_is_found_out(source_of: Callable[...,
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_what_cannot_be_an_output_is_told(source_of: Callable[..., Any]) -> None:
+    class Store:
+        def __init__(self, tensor: torch.Tensor) -> None:
+            self.layers = [tensor]
+
+    class Model(nn.Module):
+        def forward(self, x):
+            return {"y": x + 1, "past": Store(x), "count": 3}
+
+    assert (
+        "forward also returns past, of class Store, whose tensors cannot be told apart: they are left out",
+    ) == source_of(Model().eval(), [torch.zeros(2, 2)]).notices
+
+
 def test_a_transformers_model_is_called_by_keyword_and_gives_its_fields(source_of: Callable[..., Any]) -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(

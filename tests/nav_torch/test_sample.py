@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from navcore.errors import DataloaderError
 
 X = torch.ones(2)
 Y = torch.zeros(2)
+Pair = namedtuple("Pair", "left right")
 
 
 class Named(nn.Module):
@@ -72,3 +74,13 @@ def test_a_module_that_hides_its_parameters_is_given_the_sample_as_it_is() -> No
 
     assert ((X, Y), {}) == arguments_of(module, (X, Y))
     assert ((), {"input": X, "other": Y}) == arguments_of(module, {"input": X, "other": Y})
+
+
+def test_a_named_tuple_is_the_arguments_or_else_one_argument() -> None:
+    class One(nn.Module):
+        def forward(self, batch): ...
+
+    pair = Pair(X, Y)
+
+    assert ((X, Y), {}) == arguments_of(Named(), pair)
+    assert ((pair,), {}) == arguments_of(One(), pair)

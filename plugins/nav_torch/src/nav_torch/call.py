@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from nav_torch.hidden import hidden_tensors
 from nav_torch.sample import Arguments, arguments_of
 from nav_torch.tree import KeyPath, Node, flatten, leaf_names, rebuild, render
 from nav_torch.watch import Watch
@@ -69,7 +70,8 @@ def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mappin
     """Return the call that a sample stands for, and the sample's tensors and arrays by name.
 
     Raises:
-        DataloaderError: The sample holds no tensors, does not fit `forward`, or the names are not as many.
+        DataloaderError: The sample holds no tensors, or some that cannot be found; it does not fit `forward`; the names
+            are not as many, or not different ones.
     """
     positional, keywords = arguments_of(module, sample)
     nodes, leaves = _flatten_each([*enumerate(positional), *keywords.items()])
@@ -78,10 +80,29 @@ def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mappin
             f"the sample ({type(sample).__name__}) holds no tensors",
             "give torch tensors or numpy arrays, or tuples, lists, dicts or dataclasses of them",
         )
+    for argument, node in zip([*range(len(positional)), *keywords], nodes, strict=True):
+        _check_hidden(argument, node)
     inputs = _chosen(names.inputs, leaf_names(tuple(path for path, _ in leaves), "input"), "input")
+    taken = [name for name in names.outputs if name in inputs]
+    if taken:
+        raise DataloaderError(
+            f"output_names has {taken[0]!r}, which is the name of an input",
+            "give outputs names of their own: a graph on disk has one set of names for both",
+        )
     split = len(positional)
     call = TorchCall(nodes[:split], tuple(zip(keywords, nodes[split:], strict=True)), inputs, names.outputs)
     return call, dict(zip(inputs, (leaf for _, leaf in leaves), strict=True))
+
+
+def _check_hidden(argument: Hashable, node: Node) -> None:
+    """Refuse an argument with an object that holds tensors: they would be constants, the same in every call."""
+    for path, kind in hidden_tensors(node):
+        place = "".join(f"[{key!r}]" for key in path)
+        raise DataloaderError(
+            f"argument {argument}{place} is of class {kind}, which holds tensors that cannot be told apart",
+            "give tensors, or tuples, lists, dicts or dataclasses of them; for another class, wrap the model in a "
+            "module whose forward makes it",
+        )
 
 
 def _flatten_each(items: Iterable[tuple[Hashable, Any]]) -> tuple[tuple[Node, ...], list[tuple[KeyPath, Any]]]:

@@ -8,9 +8,11 @@ import attrs
 
 from nav_torch.call import TorchCall, make_call
 from nav_torch.draws import Draws
+from nav_torch.hidden import hidden_tensors
 from nav_torch.sample import parameters_of
 from nav_torch.state import state_of, told
 from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
+from nav_torch.tree import flatten
 from nav_torch.untouched import in_training_mode, untouched
 from navcore.contracts import Description, Names, Tensors
 from navcore.errors import DataloaderError, NavError
@@ -51,6 +53,7 @@ class _Reference:
     call: TorchCall
     device: Any
     draws: Draws
+    left_out: dict[str, str] = attrs.field(factory=dict)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         tensors = {name: to_tensor(inputs[name], self.device) for name in self.call.inputs}
@@ -63,12 +66,21 @@ class _Reference:
             except Exception as error:  # the user's model may raise anything
                 raise _refusal(self.module, self.call, inputs, error) from error
             outputs = {name: to_array(tensor) for name, tensor in self.call.named_outputs(result).items()}
+            self._note_left_out(result)
         self.call.watch.note(inputs, kept.changed)
         return outputs
 
     def notes(self) -> tuple[str, ...]:
         """Return what the calls so far have shown of the module."""
-        return told(state_of(self.module, self.call))
+        left_out = (
+            f"forward also returns {name}, of class {kind}, whose tensors cannot be told apart: they are left out"
+            for name, kind in self.left_out.items()
+        )
+        return (*left_out, *told(state_of(self.module, self.call)))
+
+    def _note_left_out(self, result: Any) -> None:
+        for path, kind in hidden_tensors(flatten(result)[0]):
+            self.left_out["__".join(map(str, path)) or "something"] = kind
 
 
 def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: Exception) -> DataloaderError:

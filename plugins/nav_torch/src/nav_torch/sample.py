@@ -18,7 +18,7 @@ def arguments_of(module: Any, sample: Any) -> Arguments:
     """Return the arguments that the sample stands for.
 
     A tuple or list holds positional arguments, and a dict at its end keyword arguments; a mapping holds keyword
-    arguments. A dict that cannot be keyword arguments of this `forward` is one positional argument.
+    arguments. A dict or named tuple that cannot be the arguments of this `forward` is one positional argument.
 
     Raises:
         DataloaderError: `forward` takes no such arguments; the message names those that it takes.
@@ -31,6 +31,8 @@ def arguments_of(module: Any, sample: Any) -> Arguments:
     choices: list[Arguments] = [(given, {})]
     if given and isinstance(given[-1], Mapping) and all(isinstance(key, str) for key in given[-1]):
         choices.insert(0, (given[:-1], dict(given[-1])))
+    if hasattr(sample, "_fields"):
+        choices.append(((sample,), {}))
     return _first_that_binds(module, _count(given), *choices)
 
 

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import OrderedDict, UserDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 
-__all__ = ["Branch", "Constant", "KeyPath", "Leaf", "Node", "flatten", "leaf_names", "rebuild", "render"]
+__all__ = ["Branch", "Constant", "KeyPath", "Leaf", "Node", "constants", "flatten", "leaf_names", "rebuild", "render"]
 
 KeyPath = tuple[Hashable, ...]
 """Keys, field names and positions from the root to a leaf."""
-
-_REBUILT_MAPPINGS = (OrderedDict, UserDict)
 
 
 def _same_constant(value: Any) -> tuple[type, Any]:
@@ -94,11 +91,34 @@ def _items(value: Any) -> list[tuple[Hashable, Any]] | None:
 
 def _kind(value: Any) -> type[Any]:
     kind = type(value)
-    if dataclasses.is_dataclass(value) or hasattr(value, "_fields"):
+    if kind in (dict, list, tuple):
+        return kind
+    if dataclasses.is_dataclass(value):
         return kind
     if isinstance(value, Mapping):
-        return kind if issubclass(kind, _REBUILT_MAPPINGS) else dict
+        return kind if _is_made_of_pairs(value) else dict
+    if hasattr(value, "_fields"):
+        return kind
     return tuple if isinstance(value, tuple) else list
+
+
+def _is_made_of_pairs(value: Mapping[Any, Any]) -> bool:
+    """Return whether the mapping's class makes an equal one of a dict: forward may want more than a dict has."""
+    kind: Any = type(value)
+    try:
+        made = kind(dict(value))
+        return type(made) is kind and list(made) == list(value) and all(made[key] is value[key] for key in value)
+    except Exception:  # a stranger's class may raise anything
+        return False
+
+
+def constants(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the constants of a structure with their paths."""
+    if isinstance(node, Constant):
+        yield path, node.value
+    elif isinstance(node, Branch):
+        for key, child in zip(node.keys, node.children, strict=True):
+            yield from constants(child, (*path, key))
 
 
 def rebuild(node: Node, leaves: Iterable[Any]) -> Any:
