@@ -12,16 +12,20 @@ from onnx import TensorProto, helper, numpy_helper
 def save(tmp_path):
     """Write a graph and return its path: `save(nodes, inputs, outputs, weights)`.
 
-    A tensor is `(name, element type, shape)`; a shape of None leaves the number of axes open.
+    A tensor is `(name, element type, shape)`; a shape of None leaves the number of axes open. `domains` are further
+    opsets, version 1 of each; what is left of the options goes to `onnx.save`.
     """
 
-    def write(nodes, inputs, outputs, weights=None, name="model.onnx", **options) -> Path:
+    def write(
+        nodes, inputs, outputs, weights=None, name="model.onnx", opset=18, ir=10, domains=(), functions=(), **options
+    ) -> Path:
         sides = [[v if hasattr(v, "type") else helper.make_tensor_value_info(*v) for v in s] for s in (inputs, outputs)]
         initializers = [numpy_helper.from_array(array, key) for key, array in (weights or {}).items()]
         graph = helper.make_graph(nodes, "graph", *sides, initializers)
-        opsets = [helper.make_opsetid("", 18)]
+        opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
         path = tmp_path / name
-        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path, **options)
+        proto = helper.make_model(graph, opset_imports=opsets, ir_version=ir, functions=functions)
+        onnx.save(proto, path, **options)
         return path
 
     return write

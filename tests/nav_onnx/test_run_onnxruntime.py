@@ -1,24 +1,22 @@
 """The runners on ONNX Runtime."""
 
-import builtins
-import importlib.util
+import sys
 
 import attrs
 import numpy as np
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from nav_onnx import plugin
 from nav_onnx.plugin import nav_describe
-from nav_onnx.run_onnxruntime import OnnxRuntimeRunner, open_session, session_infer
+from nav_onnx.run_onnxruntime import OnnxRuntimeRunner
 from navcore.contracts import Model
 from navcore.domain import DeviceKind, Names
 from navcore.errors import UsageError
 from navcore.formats import Format
 from navcore.testing.suites import RunnerSuite
 
-CPU, CUDA = plugin.nav_runners()
+CPU, CUDA, TENSORRT = list(plugin.nav_runners())[:3]
 HAS_CUDA = CUDA.unavailable() is None
 
 
@@ -85,67 +83,37 @@ class TestOnnxCPUOnAConvolution(RunnerSuite):
         return ({"maps": maps, "best": maps.argmax(axis=1)},)
 
 
-def test_a_silent_fallback_is_an_error(affine):
-    missing = next(name for name in ("TensorrtExecutionProvider", "ROCMExecutionProvider") if not _has(name))
-    message = rf"runs model.onnx on CPUExecutionProvider: {missing} could not be started.*print_debug_info"
-    with pytest.warns(UserWarning, match="not in available"), pytest.raises(RuntimeError, match=message):
-        open_session(affine, missing)
+@pytest.mark.gpu
+@pytest.mark.skipif(bool(TENSORRT.unavailable()), reason=f"OnnxTensorRT: {TENSORRT.unavailable()}")
+class TestOnnxTensorRT(TestOnnxCPU):
+    @pytest.fixture
+    def tool(self):
+        return TENSORRT
 
 
-def test_the_runner_reports_a_fallback_when_it_is_opened(affine):
+def test_a_provider_that_is_silently_replaced_is_an_error(affine):
     runner = OnnxRuntimeRunner(name="Other", devices=(DeviceKind.CUDA,), provider="MIGraphXExecutionProvider")
     model = _model(affine, ({"x": np.ones((2, 3), np.float32)},))
+    message = r"runs model.onnx on CPUExecutionProvider: MIGraphXExecutionProvider could not be .*print_debug_info"
     with (
         pytest.warns(UserWarning, match="not in available"),
-        pytest.raises(RuntimeError, match="could not be started"),
+        pytest.raises(RuntimeError, match=message),
         runner.open(model, DeviceKind.CUDA),
     ):
         pass
 
 
-@pytest.mark.skipif(HAS_CUDA, reason="this onnxruntime has CUDA")
-def test_cuda_is_unavailable_in_a_build_without_it():
-    reason = CUDA.unavailable()
-
-    assert reason.startswith("this onnxruntime has no CUDAExecutionProvider (it has: ")
-    assert "CPUExecutionProvider" in reason
-    assert reason.endswith(
-        "; pip uninstall onnxruntime, then pip install 'nav-onnx[gpu]' on a machine with an NVIDIA GPU"
-    )
-
-
-def test_without_onnxruntime_the_runners_name_the_extra(without_onnxruntime):
-    message = "onnxruntime is not installed; pip install 'nav-onnx[cpu]'"
-
-    assert [message, message] == [CPU.unavailable(), CUDA.unavailable()]
-
-
-def test_without_onnxruntime_the_reference_names_the_extra(affine, without_onnxruntime):
+def test_without_onnxruntime_the_reference_names_the_extra(affine, monkeypatch):
     description = nav_describe(affine, None, Names())
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(UsageError, match=r"onnxruntime is not installed\n  fix: pip install 'nav-onnx\[cpu\]'"):
         description.infer({})
-
-
-def test_without_onnxruntime_the_environment_has_no_providers(without_onnxruntime):
-    assert "onnxruntime.providers" not in plugin.nav_environment()
 
 
 def test_a_model_without_a_file_is_refused(affine):
     model = attrs.evolve(_model(affine, ({"x": np.ones((2, 3), np.float32)},)), path=None)
     with pytest.raises(ValueError, match="OnnxCPU needs an ONNX file, and was given a onnx without a path"):
         CPU.open(model, DeviceKind.CPU).__enter__()
-
-
-def test_threads_must_be_at_least_one():
-    with pytest.raises(ValueError, match="'threads' must be >= 1"):
-        attrs.evolve(CPU, threads=0)
-
-
-def test_the_session_does_not_spin_after_a_call(affine):
-    options = open_session(affine, "CPUExecutionProvider", threads=2).get_session_options()
-
-    assert "1" == options.get_session_config_entry("session.force_spinning_stop")
-    assert 2 == options.intra_op_num_threads
 
 
 def test_the_outputs_of_a_bound_step_are_the_callers_and_its_inputs_are_read_anew(affine, weight):
@@ -167,33 +135,11 @@ def test_an_output_of_a_bound_step_may_change_its_size(save):
         [("where", TensorProto.INT64, [1, "found"])],
     )
     feeds = {"x": np.array([1, 0, 1, 1], np.float32)}
-    session = open_session(path, "CPUExecutionProvider")
-    step = session_infer(session, nav_describe(path, feeds, Names()).signature).bind(feeds)
-    first = step()
-    feeds["x"][0] = 0
-    second = step()
+    with CPU.open(_model(path, (feeds,)), DeviceKind.CPU) as infer:
+        step = infer.bind(feeds)
+        first = step()
+        feeds["x"][0] = 0
+        second = step()
 
     assert [[0, 2, 3]] == first["where"].tolist()
     assert [[2, 3]] == second["where"].tolist()
-
-
-@pytest.fixture
-def without_onnxruntime(monkeypatch):
-    """A machine where onnxruntime is not installed."""
-    find_spec, import_module = importlib.util.find_spec, builtins.__import__
-
-    def find(name, package=None):
-        return None if name == "onnxruntime" else find_spec(name, package)
-
-    def load(name, *arguments, **keywords):
-        if name == "onnxruntime":
-            raise ModuleNotFoundError("No module named 'onnxruntime'")
-        return import_module(name, *arguments, **keywords)
-
-    monkeypatch.setattr("nav_onnx.run_onnxruntime.find_spec", find)
-    monkeypatch.setattr("nav_onnx.facts.find_spec", find)
-    monkeypatch.setattr(builtins, "__import__", load)
-
-
-def _has(provider):
-    return provider in onnxruntime.get_available_providers()

@@ -8,11 +8,12 @@ from typing import Any
 
 import attrs
 
+from nav_onnx.installed import missing_runtime
 from nav_onnx.model_file import read_signature
-from nav_onnx.run_onnxruntime import CPU_PROVIDER, OnnxRuntimeRunner, missing_runtime, open_session, session_infer
+from nav_onnx.runners import ONNX_CPU
 from nav_onnx.samples import flatten
 from navcore.contracts import Description, Infer, Tensors
-from navcore.domain import DeviceKind, Names, Signature
+from navcore.domain import Names, Signature
 from navcore.errors import DataloaderError, UsageError
 
 __all__ = ["OnnxCall", "describe", "model_path"]
@@ -37,7 +38,7 @@ class _Reference:
         if self.infer is None:
             if missing := missing_runtime():
                 raise UsageError(*missing.split("; ", 1))
-            self.infer = session_infer(open_session(self.path, CPU_PROVIDER), self.signature)
+            self.infer = ONNX_CPU.infer_of(ONNX_CPU.session(self.path), self.signature)
         return self.infer(feeds)
 
 
@@ -58,7 +59,7 @@ def describe(model: Any, sample: Any, names: Names) -> Description:
         infer=_Reference(path, signature),
         call=OnnxCall(str(path)),
         signature=signature,
-        reference=OnnxRuntimeRunner(name="OnnxCPU", devices=(DeviceKind.CPU,), provider=CPU_PROVIDER),
+        reference=ONNX_CPU,
     )
 
 

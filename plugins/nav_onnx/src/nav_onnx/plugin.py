@@ -10,9 +10,9 @@ from typing import Any
 from nav_onnx.describe import describe
 from nav_onnx.facts import environment
 from nav_onnx.fingerprint import fingerprint
-from nav_onnx.run_onnxruntime import OnnxRuntimeRunner
+from nav_onnx.runners import RUNNERS
 from navcore.contracts import Description, Runner
-from navcore.domain import DeviceKind, Names
+from navcore.domain import Names
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
 
@@ -38,8 +38,7 @@ def nav_fingerprint(model: Any) -> str | None:
 
 @hookimpl
 def nav_runners() -> Iterable[Runner]:
-    yield OnnxRuntimeRunner(name="OnnxCPU", devices=(DeviceKind.CPU,), provider="CPUExecutionProvider")
-    yield OnnxRuntimeRunner(name="OnnxCUDA", devices=(DeviceKind.CUDA,), provider="CUDAExecutionProvider")
+    return RUNNERS
 
 
 @hookimpl

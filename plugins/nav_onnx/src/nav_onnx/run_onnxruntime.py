@@ -2,113 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from navcore.contracts import Infer, Model, Runner, Tensors
+from nav_onnx.explain import explained
+from nav_onnx.installed import installed
+from nav_onnx.placement import check_placement, placement_of, record_placement
+from nav_onnx.provider_library import devices_of, has_library, why_no_device
+from nav_onnx.providers import CPU_PROVIDER, Provider, provider_named
+from nav_onnx.raw_infer import RawInfer, needs_raw, untakable
+from nav_onnx.session_infer import BoundInfer, SessionInfer
+from nav_onnx.session_settings import SessionSettings
+from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind, Signature
-from navcore.formats import Format
 
-__all__ = ["CPU_PROVIDER", "CUDA_PROVIDER", "OnnxRuntimeRunner", "missing_runtime", "open_session", "session_infer"]
+__all__ = ["OnnxRuntimeRunner"]
 
-CPU_PROVIDER = "CPUExecutionProvider"
-CUDA_PROVIDER = "CUDAExecutionProvider"
 
-_GPU_FIX = "pip uninstall onnxruntime, then pip install 'nav-onnx[gpu]' on a machine with an NVIDIA GPU"
-_ERRORS_ONLY = 3
+def _check_options(_instance: object, _attribute: object, value: tuple[tuple[str, str], ...]) -> None:
+    if not all(
+        isinstance(each, tuple) and len(each) == 2 and all(isinstance(text, str) for text in each) for each in value
+    ):
+        raise ValueError(f"provider_options={value!r}: give pairs of text, for example (('device_id', '1'),)")
 
 
 @attrs.frozen(kw_only=True)
-class OnnxRuntimeRunner(Runner):
+class OnnxRuntimeRunner(SessionSettings):
     """ONNX Runtime with one execution provider.
 
     Attributes:
         provider: As ONNX Runtime calls it.
-        threads: Threads inside one operator; None: as many as there are cores.
+        provider_options: Its options, as pairs of name and value.
+        cpu_fallback: Whether the CPU may run those nodes that the provider does not take. They are told about where it
+            may; where the CPU runs all of them the runner fails either way.
     """
 
-    imports: tuple[str, ...] = ("onnxruntime",)
-    accepts: Format = Format.ONNX
     provider: str
-    threads: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
+    provider_options: tuple[tuple[str, str], ...] = attrs.field(default=(), validator=_check_options)
+    cpu_fallback: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
 
     def unavailable(self) -> str | None:
-        if missing := missing_runtime():
-            return missing
-        if self.provider == CPU_PROVIDER:
-            return None
-        import onnxruntime
-
+        """Return what is not installed or not there, with the command that helps."""
+        found = installed()
+        if found.trouble or self.provider == CPU_PROVIDER:
+            return found.trouble or None
+        try:
+            import onnxruntime
+        except Exception as error:  # a library of the system that is missing, or one of another version
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            return f"onnxruntime cannot be imported: {told}; {found.repair}"
+        provider = provider_named(self.provider)
+        if has_library(provider):
+            return why_no_device(provider)
         available = onnxruntime.get_available_providers()
         if self.provider in available:
             return None
-        return f"this onnxruntime has no {self.provider} (it has: {', '.join(available)}); {_GPU_FIX}"
+        if found.clash:
+            return f"{found.clash}, without {self.provider}; {found.repair}"
+        return f"this onnxruntime was built without it (it has: {', '.join(available)}); {provider.fix}"
+
+    def unsuited(self, model: Model) -> str | None:
+        """Return which input or output ONNX Runtime cannot be given."""
+        return untakable(model.signature)
 
     @contextmanager
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         if model.path is None:
             raise ValueError(f"{self.name} needs an ONNX file, and was given a {model.format} without a path")
-        yield session_infer(open_session(model.path, self.provider, self.threads), model.signature)
+        yield self.infer_of(self.session(model.path), model.signature)
+
+    def session(self, path: Path) -> Any:
+        """Return an `onnxruntime.InferenceSession` on the provider.
+
+        Raises:
+            RuntimeError: ONNX Runtime fell back to another provider, as it silently does where a library is missing.
+            PlacementError: It gave the provider nothing to run, or the CPU what it may not run.
+        """
+        import onnxruntime
+
+        provider, options = provider_named(self.provider), self.session_options()
+        options.enable_mem_pattern = provider.memory_patterns
+        record_placement(options)
+        given: dict[str, Any] = {"providers": _providers(provider, dict(self.provider_options))}
+        if has_library(provider):
+            options.add_provider_for_devices(devices_of(provider), dict(self.provider_options))
+            given = {}
+        _load_libraries(onnxruntime, provider)
+        try:
+            # Without its own fall-back, which prints the reason and goes on with another provider.
+            session = onnxruntime.InferenceSession(str(path), options, enable_fallback=0, **given)
+        except Exception as error:  # ONNX Runtime's own classes, which have no common one
+            raise explained(error, path) from error
+        if (got := session.get_providers()[0]) != self.provider:
+            raise RuntimeError(_fell_back(onnxruntime, path, got, self.provider))
+        if self.provider != CPU_PROVIDER:
+            placement = placement_of(session)
+            check_placement(placement, self.provider, cpu_fallback=self.cpu_fallback, model=path.name)
+        return session
+
+    def infer_of(self, session: Any, signature: Signature) -> SessionInfer:
+        """Return a session as a callable on named arrays."""
+        device = provider_named(self.provider).device
+        if needs_raw(signature):
+            return RawInfer(session, signature, self.provider)
+        if device:
+            return BoundInfer(session, signature.output_names, self.provider, device)
+        return SessionInfer(session, signature.output_names, self.provider)
 
 
-def missing_runtime() -> str | None:
-    """Return what to do where ONNX Runtime is not installed, as `cause; fix`, or None where it is."""
-    if find_spec("onnxruntime") is None:
-        return "onnxruntime is not installed; pip install 'nav-onnx[cpu]'"
-    return None
+def _providers(provider: Provider, options: dict[str, str]) -> list[Any]:
+    return [(provider.name, options), *((name, {}) for name in provider.behind)]
 
 
-def open_session(path: Path, provider: str, threads: int | None = None) -> Any:
-    """Return an `onnxruntime.InferenceSession` on the provider.
-
-    Raises:
-        RuntimeError: ONNX Runtime fell back to another provider, as it silently does where a library is missing.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    # Threads that spin after a call would take the cores from the neighbour that is timed next.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.intra_op_num_threads = threads or 0
-    if provider == CUDA_PROVIDER:
-        onnxruntime.preload_dlls()  # finds the CUDA and cuDNN that came as wheels, or with torch
-    session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    if (got := session.get_providers()[0]) != provider:
-        raise RuntimeError(
-            f"ONNX Runtime {onnxruntime.__version__} runs {path.name} on {got}: {provider} could not be started, most "
-            "often because the GPU, or a CUDA or cuDNN library of the right version, is missing; "
-            "its reason is in the log above, and onnxruntime.print_debug_info() lists the libraries"
-        )
-    return session
+def _load_libraries(onnxruntime: Any, provider: Provider) -> None:
+    """Load the libraries of NVIDIA that came as wheels, or with torch, where ONNX Runtime would not look for them."""
+    if provider.device != "cuda":
+        return
+    onnxruntime.preload_dlls()
+    if provider.name == "TensorrtExecutionProvider" and find_spec("tensorrt") is not None:
+        import_module("tensorrt")  # loads libnvinfer from its wheel
 
 
-def session_infer(session: Any, signature: Signature) -> Infer:
-    """Return the session as a callable on named arrays; ONNX Runtime makes new arrays for each call."""
-    return _SessionInfer(session, list(signature.output_names))
-
-
-class _SessionInfer:
-    """A session as an Infer."""
-
-    def __init__(self, session: Any, names: list[str]) -> None:
-        self._run, self._names = session.run, names
-
-    def __call__(self, feeds: Tensors) -> Tensors:
-        return dict(zip(self._names, self._run(self._names, feeds), strict=True))
-
-    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
-        """Return a step on these arrays, which ONNX Runtime reads anew at each call; each call makes new outputs."""
-        # An IOBinding writes into the outputs of its first run again, whatever their size should be. With its outputs
-        # bound anew a call of benchmarks/overhead.py took 6.7 us, and `run` 4.5 us (onnxruntime 1.31, 2 cores).
-        run, names, held = self._run, self._names, dict(feeds)
-
-        def step() -> Tensors:
-            return dict(zip(names, run(names, held), strict=True))
-
-        return step
+def _fell_back(onnxruntime: Any, path: Path, got: str, wanted: str) -> str:
+    return (
+        f"ONNX Runtime {onnxruntime.__version__} runs {path.name} on {got}: {wanted} could not be started, most "
+        "often because the GPU, or a CUDA or cuDNN library of the right version, is missing; "
+        "its reason is in the log above, and onnxruntime.print_debug_info() lists the libraries"
+    )
