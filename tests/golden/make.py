@@ -357,6 +357,7 @@ def _rich_request() -> Request:
         precision="bf16",
         precisions=("bf16", "int8"),
         max_metric_drop=0.05,
+        build_only=True,
         names=Names(("ids", "scale"), ("logits", "mask")),
         seed=7,
     )

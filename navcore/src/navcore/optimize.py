@@ -42,6 +42,7 @@ def optimize(
     precision: str | Sequence[str] | None = None,
     metric: MetricFunction | None = None,
     max_metric_drop: float = 0.01,
+    build_only: bool = False,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -85,6 +86,8 @@ def optimize(
         metric: Takes the outputs for every sample of the dataloader, in its order, and returns a number, higher is
             better. It decides about candidates that lower the precision, in place of the default tolerance.
         max_metric_drop: By how much they may be below the source, in the metric's own unit.
+        build_only: Whether to build artifacts for every runner that is installed, also for those that cannot work on
+            this machine, and run none of them: a package can be prepared here and measured on its target.
         tolerance: For all outputs, or by output name; None: by precision, see docs/measuring.md.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
         max_hops: Most edges in a route.
@@ -149,6 +152,7 @@ def optimize(
         precision=model_precision,
         precisions=precision,
         max_metric_drop=max_metric_drop,
+        build_only=build_only,
         input_names=input_names,
         output_names=output_names,
         seed=seed,

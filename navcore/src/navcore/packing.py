@@ -57,8 +57,10 @@ def saved_routes(status: PackageStatus) -> frozenset[str]:
     """Return the routes whose artifacts go into a package file.
 
     They are those that are one edge from a live source, those that the default strategies and the ones for throughput
-    and latency pick, and all that these were made from.
+    and latency pick, and all that these were made from. Where nothing was run, all of them.
     """
+    if status.request.build_only:
+        return frozenset(build.route for build in status.builds if build.artifact is not None)
     live = status.source.live
     wanted = {build.route for build in status.builds if live and "/" not in build.route}
     for strategies in ((MaxThroughputStrategy(),), (MinLatencyStrategy(),), DEFAULT_STRATEGIES):

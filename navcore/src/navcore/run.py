@@ -184,9 +184,9 @@ def _keep_samples(source: Source, space: Workspace) -> None:
 
 def _with_notices(plan: Plan, source: Source, conduct: Conduct) -> Source:
     notices = []
-    if not any(trial.route.is_source for trial in plan.trials):
+    if plan.trials and not any(trial.route.is_source for trial in plan.trials):
         notices.append("none of the runners runs the source itself, so there is nothing to give speed against")
-    if conduct.metric is not None and all(trial.precision is None for trial in plan.trials):
+    if conduct.metric is not None and plan.trials and all(trial.precision is None for trial in plan.trials):
         notices.append("metric judges what lowers the precision, and nothing here does: pass precision='auto' as well")
     return attrs.evolve(source, notices=(*source.notices, *notices))
 

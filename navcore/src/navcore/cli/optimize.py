@@ -72,6 +72,10 @@ def optimize(
     strategy: Annotated[
         str | None, typer.Option(metavar="NAME", help="Mark what this strategy picks; see `nav plugins`.")
     ] = None,
+    build_only: Annotated[
+        bool,
+        typer.Option("--build-only", help="Build for every installed runner, also those of other machines; run none."),
+    ] = False,
     workspace: Annotated[
         Path, typer.Option(metavar="FOLDER", help="For artifacts, logs and results; an earlier run's are replaced.")
     ] = Path("navigator_workspace"),
@@ -165,6 +169,7 @@ def optimize(
                 precision=precision,
                 metric=quality.load() if quality else None,
                 max_metric_drop=max_metric_drop,
+                build_only=build_only,
                 max_hops=max_hops,
                 optimization_profile=OptimizationProfile(
                     max_batch_size=max_batch_size, concurrency=tuple(concurrency) if concurrency else None

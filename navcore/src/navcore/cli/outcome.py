@@ -49,6 +49,7 @@ _OPTIONS = {
     r"\bmemory_limit_bytes\b": "--memory-limit",
     r"\bmax_batch_size( in the OptimizationProfile)?\b": "--max-batch-size",
     r"\bresume=True\b": "--resume",
+    r"\bbuild_only=True\b": "--build-only",
     r"\bbatching=False\b": "--no-batching",
     r"\bisolate=False\b": "--no-isolate",
     rf"\bdataloader={_VALUE}": "--dataloader or --inputs",
@@ -132,7 +133,7 @@ def tell_problems(problems: Iterable[Problem]) -> None:
 
 
 def finish(status: PackageStatus, workspace: Path, stdout: TextIO, *, as_json: bool, quiet: bool = False) -> None:
-    """Print the results and exit with 1 where nothing works."""
+    """Print the results and exit with 1 where nothing works, or nothing was built if that was all."""
     from navcore.report.console import print_summary
     from navcore.store.schema import to_json
 
@@ -140,5 +141,6 @@ def finish(status: PackageStatus, workspace: Path, stdout: TextIO, *, as_json: b
         stdout.write(to_json(status))
     elif not quiet:
         print_summary(status_in_options(status), str(workspace), stdout)
-    if not any(trial.status is Status.OK for trial in status.trials):
+    steps: tuple[BuildResult | TrialResult, ...] = status.builds if status.request.build_only else status.trials
+    if not any(step.status is Status.OK for step in steps):
         raise typer.Exit(NOTHING_WORKS)

@@ -124,6 +124,8 @@ class Request:
         precision: Precision of the source, which sets the default tolerance; None: each output's own dtype.
         precisions: What candidates may be lowered to, the finest first; empty: nothing, they keep the source's own.
         max_metric_drop: By how much the user's metric may be lower for a candidate that lowers the precision.
+        build_only: Whether artifacts are built for any runner that is registered, also for one that cannot work here,
+            and nothing is run.
         names: Names for inputs and outputs.
         seed: Of made-up inputs, and of the order in which candidates are measured.
         measure: `quick`: candidates that cannot win stop early; `thorough`: nobody does, and everything takes longer.
@@ -142,6 +144,7 @@ class Request:
     precision: str | None = None
     precisions: tuple[str, ...] = ()
     max_metric_drop: float = attrs.field(default=0.01, converter=float, validator=attrs.validators.ge(0))
+    build_only: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
     names: Names = attrs.field(factory=Names)
     seed: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)])
     measure: str = attrs.field(default="quick", validator=attrs.validators.in_(MEASURES))

@@ -55,12 +55,14 @@ class Plan:
         builds: Parents before children; what stands in for others comes last; shorter routes first, then by id.
         trials: The source first, then in the order of the builds, then by runner.
         omissions: What was left out, and why.
+        idle: Routes that could be built here, though no runner of theirs works here, by id, with the reason.
     """
 
     source: Format
     builds: tuple[Build, ...]
     trials: tuple[Trial, ...]
     omissions: tuple[Omission, ...]
+    idle: tuple[tuple[str, str], ...] = ()
 
     def tools_on_files(self) -> tuple[Tool, ...]:
         """Return the tools that work on files, and so can run in workers."""
@@ -81,12 +83,19 @@ def make_plan(source: Format, registry: Registry, request: Request) -> Plan:
     # What stands in for others comes last; otherwise shorter routes stay first, and parents before children.
     routes = dict(sorted(walked.items(), key=lambda step: sum(edge.fallback for edge in chains[step[0].edges])))
     trials, omissions = _trials(routes, chains, registry, request)
-    wanted = _wanted(routes, trials, request)
+    idle = _idle(routes, trials, registry, request)
+    if request.build_only:
+        ends = {trial.route for trial in trials} | set(idle)
+        trials, idle = (), {}
+    else:
+        ends = {trial.route for trial in trials}
+    wanted = _wanted(routes, ends, request)
     builds = tuple(Build(route, edge) for route, edge in routes.items() if edge is not None and route in wanted)
     unused = _without_runner(routes, wanted, trials, registry, request)
     unreached = _unreached(source, routes, registry, request)
     left_out = {*found.omissions(), *omissions, *unused, *unreached}
-    return Plan(source, builds, trials, tuple(sorted(left_out, key=attrs.astuple)))
+    told = tuple((route.id, reason) for route, reason in idle.items() if route not in wanted)
+    return Plan(source, builds, trials, tuple(sorted(left_out, key=attrs.astuple)), told)
 
 
 def _check_runners(names: tuple[str, ...] | None, registry: Registry) -> None:
@@ -246,9 +255,26 @@ def _wrong_device(runner: Runner, request: Request) -> Omission | None:
     )
 
 
-def _wanted(routes: Mapping[Route, Edge | None], trials: tuple[Trial, ...], request: Request) -> set[Route]:
+def _idle(
+    routes: Mapping[Route, Edge | None], trials: tuple[Trial, ...], registry: Registry, request: Request
+) -> dict[Route, str]:
+    """Return the routes that no runner here runs, though one is registered that would elsewhere, with its reason."""
+    tried = {trial.route for trial in trials}
+    found: dict[Route, str] = {}
+    for route in routes:
+        if route in tried or route.is_source or not _targeted(route, request):
+            continue
+        takers = [runner for runner in registry.runners if runner.accepts == route.format]
+        named = [runner for runner in takers if request.runners is None or runner.name in request.runners]
+        reasons = [blocked(runner) or _wrong_device(runner, request) for runner in named]
+        if told := next((omission.reason for omission in reasons if omission is not None), None):
+            found[route] = told
+    return found
+
+
+def _wanted(routes: Mapping[Route, Edge | None], ends: set[Route], request: Request) -> set[Route]:
     """Routes that a trial or the user needs, with all their ancestors."""
-    ends = {trial.route for trial in trials}
+    ends = set(ends)
     if request.target_formats is not None:
         ends |= {route for route in routes if route.format in request.target_formats}
     needed = {(route.edges[:length]) for route in ends for length in range(len(route.edges) + 1)}

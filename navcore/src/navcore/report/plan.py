@@ -22,7 +22,7 @@ def plan_page(plan: Plan) -> RenderableType:
     counts = f"{figures.count(len(plan.builds), 'build')} and {figures.count(len(plan.trials), 'trial')}"
     omitted = f"; {figures.count(len(plan.omissions), 'thing')} left out" if plan.omissions else ""
     title = Text(f"Plan from {plan.source}: {counts}{omitted}", style="bold")
-    if not plan.builds and not plan.trials:
+    if not plan.builds and not plan.trials and not plan.idle:
         return Group(title, *paragraphs(left_out(plan.omissions)), Text(), Text(_nothing(plan), style="bold"))
     return Group(title, Text(), plan_table(plan), *paragraphs(left_out(plan.omissions)))
 
@@ -42,6 +42,7 @@ def plan_json(plan: Plan) -> str:
         "source": plan.source.name,
         "builds": [{"route": build.route.id, "edge": build.edge.name} for build in plan.builds],
         "trials": [{"route": trial.route.id, "runner": trial.runner.name} for trial in plan.trials],
+        "idle": [{"route": route, "reason": reason} for route, reason in plan.idle],
         "omissions": [attrs.asdict(omission) for omission in plan.omissions],
     }
     return json.dumps(data, indent=1) + "\n"
@@ -53,10 +54,13 @@ def plan_table(plan: Plan) -> Table:
     for trial in plan.trials:
         runners.setdefault(trial.route.id, []).append(trial.runner.name)
     tried = {route: ", ".join(names) for route, names in runners.items()}
-    built = {build.route.id: "built on the way, not run" for build in plan.builds}
+    only = "built on the way, not run" if plan.trials else "built, not run"
+    built = {build.route.id: only for build in plan.builds}
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("route", overflow="fold")
     table.add_column("tried on", overflow="fold")
     for route in dict.fromkeys((*(trial.route.id for trial in plan.trials if trial.route.is_source), *built, *tried)):
         table.add_row(Text(route), Text(tried.get(route) or built[route]))
+    for route, reason in plan.idle:
+        table.add_row(Text(route), Text(f"can be built here (build only), not run: {reason}"), style="dim")
     return table

@@ -113,6 +113,12 @@ def choices(status: PackageStatus) -> tuple[str, ...]:
         return tuple(_sentence(group) for group in merged.values())
     if any(trial.status is Status.OK for trial in status.trials):
         return ("Nothing was chosen: no strategy takes any of the trials that work.",)
+    if status.request.build_only:
+        made = sum(build.artifact is not None for build in status.builds)
+        return (
+            f"Built {figures.count(made, 'artifact')}; nothing was run. Save the package, and measure it where it is "
+            "to run: nav.package.load and nav.package.profile, or nav.package.optimize.",
+        )
     if not status.trials:
         what = "Nothing was tried: no runner that was asked for takes the source or a format made from it."
     else:

@@ -39,6 +39,7 @@ def optimize(
     precision: str | Sequence[str] | None = None,
     metric: Callable[[Iterable[Tensors]], float] | None = None,
     max_metric_drop: float = 0.01,
+    build_only: bool = False,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -60,10 +61,10 @@ def optimize(
         dataloader: Samples: dicts by input name, tuples in input order, or single arrays. None: inputs are made from
             what the file declares.
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace, verbose,
-            debug, verify_func, custom_configs, model_precision, precision, metric, max_metric_drop, tolerance: As for
+            debug, verify_func, custom_configs, model_precision, precision, metric, max_metric_drop: As for
             `navcore.optimize`.
-        measure, max_hops, seed, quiet, isolate, timeout_s, tool_timeouts_s, memory_limit_bytes, budget_s: As there.
-        resume, cache, registry: As there.
+        build_only, tolerance, measure, max_hops, seed, quiet, isolate, timeout_s, tool_timeouts_s: As there.
+        memory_limit_bytes, budget_s, resume, cache, registry: As there.
 
     Raises:
         UsageError: Before anything is run: the model is no such path, its file cannot be read, a sample does not fit
@@ -90,6 +91,7 @@ def optimize(
         precision=precision,
         metric=metric,
         max_metric_drop=max_metric_drop,
+        build_only=build_only,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,

@@ -38,6 +38,7 @@ def optimize(
     precision: str | Sequence[str] | None = None,
     metric: Callable[[Iterable[Tensors]], float] | None = None,
     max_metric_drop: float = 0.01,
+    build_only: bool = False,
     tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
     measure: str = "quick",
     max_hops: int = 4,
@@ -63,7 +64,7 @@ def optimize(
         sample_count, batching, target_formats, target_device, runners, optimization_profile, workspace: As for
             `navcore.optimize`.
         verbose, debug, verify_func, custom_configs, input_names, output_names, model_precision, precision,
-        metric, max_metric_drop, tolerance, measure: As there.
+        metric, max_metric_drop, build_only, tolerance, measure: As there.
         max_hops, seed, quiet, isolate, isolate_exports, timeout_s, tool_timeouts_s, memory_limit_bytes: As there.
         budget_s, resume, cache, registry: As there.
 
@@ -91,6 +92,7 @@ def optimize(
         precision=precision,
         metric=metric,
         max_metric_drop=max_metric_drop,
+        build_only=build_only,
         tolerance=tolerance,
         measure=measure,
         max_hops=max_hops,
