@@ -95,5 +95,5 @@ def test_a_model_that_cannot_be_told_apart_is_not_cached_but_what_is_made_from_i
     run(workspace, model)
     package = run(workspace, model)
 
-    assert not cached(package)["torchscript"]
+    assert not cached(package)["torchscript-trace"]
     assert not cached(package)["onnx"]

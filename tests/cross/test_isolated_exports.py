@@ -59,10 +59,10 @@ def test_an_export_that_kills_its_process_costs_its_route_only(tmp_path: Path, m
         runners=["TorchCPU", "TorchScriptCPU", "TorchExportedProgramCPU"],
         quiet=True,
     )
-    failure = builds(package)["torchscript"].failure
+    failure = builds(package)["torchscript-trace"].failure
 
     assert failure is not None
-    assert ("crash", "the worker exited with status 3 during torchscript") == (failure.kind, failure.reason)
+    assert ("crash", "the worker exited with status 3 during torchscript-trace") == (failure.kind, failure.reason)
     assert Status.OK is builds(package)["torch-exportedprogram"].status
 
 

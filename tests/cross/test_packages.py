@@ -104,7 +104,7 @@ def test_what_it_cannot_run_is_listed_with_the_plugin_to_install(saved: Path, on
     package = nav.package.load(saved, registry=only_onnx)
     fixes = {omission.subject: (omission.reason, omission.fix) for omission in package.unusable}
 
-    assert ("no installed plugin runs torchscript", "pip install nav-torch") == fixes["torchscript"]
+    assert ("no installed plugin runs torchscript", "pip install nav-torch") == fixes["torchscript-trace"]
     assert "onnx" not in fixes
 
 
@@ -134,7 +134,7 @@ def test_other_plugins_add_their_routes(saved: Path, tmp_path: Path) -> None:
 
 
 def test_torchscript_runs_only_where_the_package_is_trusted(saved: Path, net: Any) -> None:
-    strategy = nav.SelectedRuntimeStrategy("torchscript", "TorchScriptCPU")
+    strategy = nav.SelectedRuntimeStrategy("torchscript-trace", "TorchScriptCPU")
     with pytest.raises(TrustError, match="opening torchscript can run code"):
         nav.package.load(saved).get_runner(strategy=strategy)
     with nav.package.load(saved, trust="code").get_runner(strategy=strategy) as runner:

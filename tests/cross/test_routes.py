@@ -17,7 +17,7 @@ from .conftest import QUICK
 ROUTES = [
     ("torch", "TorchCPU"),
     ("torch", "TorchCompileCPU"),
-    ("torchscript", "TorchScriptCPU"),
+    ("torchscript-trace", "TorchScriptCPU"),
     ("torch-exportedprogram", "TorchExportedProgramCPU"),
     ("onnx", "OnnxCPU"),
     ("onnx/openvino-ir", "OpenVINOCPU"),

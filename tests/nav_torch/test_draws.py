@@ -16,7 +16,7 @@ from nav_torch.draws import Draws
 from nav_torch.untouched import undisturbed
 from navcore.domain import DeviceKind
 
-TOOLS = ["reference", "torchscript", "torch-exportedprogram", "onnx", "TorchCPU", "TorchCompileCPU"]
+TOOLS = ["reference", "torchscript-trace", "torch-exportedprogram", "onnx", "TorchCPU", "TorchCompileCPU"]
 
 
 class Drawing(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,63 +12,29 @@ import pytest
 import torch
 from torch import nn
 
-from nav_torch import plugin
 from nav_torch.export_error import ExportError
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.export_onnx import OnnxExporter
+from nav_torch.export_onnx_trace import OnnxTraceExporter
 from nav_torch.export_torchscript import TorchScriptExporter
-from nav_torch.infer import infer_live
 from nav_torch.run_torch import TorchRunner
-from navcore.contracts import Exporter, Infer, Model, Tensors
+from navcore.contracts import Exporter, Model
 from navcore.domain import DeviceKind
-from navcore.formats import Format
 
-EXPORTERS = [TorchScriptExporter(), ExportedProgramExporter(), OnnxExporter()]
+from .artifacts import check, declared, written
+
+EXPORTERS = [TorchScriptExporter(), ExportedProgramExporter(), OnnxExporter(), OnnxTraceExporter()]
 ROUTES = pytest.mark.parametrize("exporter", EXPORTERS, ids=lambda exporter: exporter.name)
 
 
-def exported(exporter: Exporter, source: Model, folder: Path) -> Model:
-    folder.mkdir()
-    out = folder / f"model{exporter.target.suffix}"
-    signature = exporter.write(source, out)
-    moved = shutil.move(folder, folder.with_name("moved"))  # as the engine does
-    return Model(format=exporter.target, signature=signature, path=Path(moved) / out.name)
-
-
-def run(model: Model, inputs: Tensors) -> Tensors:
-    if model.format == Format.ONNX:
-        return run_onnx(model, inputs)
-    (runner,) = [
-        runner
-        for runner in plugin.nav_runners()
-        if runner.accepts == model.format and runner.devices == (DeviceKind.CPU,)
-    ]
-    with runner.open(model, DeviceKind.CPU) as infer:
-        return infer(inputs)
-
-
-def run_onnx(model: Model, inputs: Tensors) -> Tensors:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    session = onnxruntime.InferenceSession(model.path)
-    return dict(zip(model.signature.output_names, session.run(model.signature.output_names, dict(inputs)), strict=True))
-
-
-def reference(model: Model) -> Infer:
-    return infer_live(model.object, model.call, torch.device("cpu"))
-
-
-def check(exporter: Exporter, model: Model, folder: Path, others: list[dict[str, Any]]) -> Model:
-    artifact = exported(exporter, model, folder)
+def exported(exporter: Exporter, model: Model, folder: Path, others: list[dict[str, Any]]) -> Model:
+    """What the exporter writes, after it was compared on the example and at other sizes."""
+    artifact = written(exporter, model, folder)
 
     assert model.signature.input_names == artifact.signature.input_names
     assert model.signature.output_names == artifact.signature.output_names
-    for tensors in [model.examples[0], *others]:
-        inputs = {name: np.asarray(value) for name, value in tensors.items()}
-        expected, got = reference(model)(inputs), run(artifact, inputs)
-        assert list(expected) == list(got)
-        for name in expected:
-            np.testing.assert_allclose(got[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
-            assert expected[name].dtype == got[name].dtype
+    for tensors in [dict(model.examples[0]), *others]:
+        check(artifact, model, tensors)
     return artifact
 
 
@@ -78,7 +43,7 @@ def test_a_conv_net_at_other_batch_sizes(
     exporter: Exporter, conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:
     model = model_of(conv_net, [torch.rand(2, 3, 8, 8)])
-    check(exporter, model, tmp_path / "a", [{"input__0": torch.rand(size, 3, 8, 8)} for size in (1, 5)])
+    exported(exporter, model, tmp_path / "a", [{"input__0": torch.rand(size, 3, 8, 8)} for size in (1, 5)])
 
 
 @ROUTES
@@ -89,7 +54,7 @@ def test_a_dict_in_and_nested_outputs_out(
         return {"dense": torch.rand(size, 4), "ids": torch.arange(size) % 7}
 
     model = model_of(dict_mlp, [({**batch(2)}, {"scale": 2.0})])
-    artifact = check(exporter, model, tmp_path / "a", [batch(1), batch(4)])
+    artifact = exported(exporter, model, tmp_path / "a", [batch(1), batch(4)])
 
     assert ("dense", "ids") == artifact.signature.input_names
     assert ("score", "parts__0", "parts__1__passed", "again") == artifact.signature.output_names
@@ -103,7 +68,7 @@ def test_two_inputs_at_sizes_that_were_not_exported(
         return {"query": torch.rand(size, queries, 4), "key": torch.rand(size, keys, 4)}
 
     model = model_of(two_inputs, [sample(2, 3, 5), sample(2, 6, 7)])
-    check(exporter, model, tmp_path / "a", [sample(1, 3, 5), sample(3, 9, 2), sample(4, 5, 5)])
+    exported(exporter, model, tmp_path / "a", [sample(1, 3, 5), sample(3, 9, 2), sample(4, 5, 5)])
 
 
 @ROUTES
@@ -118,19 +83,15 @@ def test_unused_inputs_and_outputs_that_are_parameters(
         def forward(self, x, unused):
             return {"weight": self.weight, "x": x, "constant": torch.ones(2), "view": x.view(-1)}
 
-    check(exporter, model_of(Odd().eval(), [(torch.rand(2, 3), torch.rand(2, 4))]), tmp_path / "a", [])
+    exported(exporter, model_of(Odd().eval(), [(torch.rand(2, 3), torch.rand(2, 4))]), tmp_path / "a", [])
 
 
 def test_the_onnx_file_has_the_signatures_names_and_an_old_ir_version(
     two_inputs: nn.Module, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:
     samples = [{"query": torch.rand(2, q, 4), "key": torch.rand(2, k, 4)} for q, k in ((3, 5), (6, 7))]
-    artifact = exported(OnnxExporter(), model_of(two_inputs, samples), tmp_path / "a")
+    artifact = written(OnnxExporter(), model_of(two_inputs, samples), tmp_path / "a")
     proto = onnx.load(artifact.path)
-    shapes = {
-        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in (*proto.graph.input, *proto.graph.output)
-    }
 
     assert 10 == proto.ir_version
     assert [18] == [opset.version for opset in proto.opset_import if opset.domain == ""]
@@ -140,11 +101,11 @@ def test_the_onnx_file_has_the_signatures_names_and_an_old_ir_version(
         "key": ["batch", "key_dim_1", 4],
         "output__0": ["batch", "dim_1", 4],
         "output__1": ["batch", "dim_1", "key_dim_1"],
-    } == shapes
+    } == declared(artifact.path)
 
 
 def test_a_newer_opset_can_be_asked_for(conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path) -> None:
-    artifact = exported(OnnxExporter(opset=20), model_of(conv_net, [torch.rand(2, 3, 4, 4)]), tmp_path / "a")
+    artifact = written(OnnxExporter(opset=20), model_of(conv_net, [torch.rand(2, 3, 4, 4)]), tmp_path / "a")
 
     assert [20] == [opset.version for opset in onnx.load(artifact.path).opset_import if opset.domain == ""]
 
@@ -153,7 +114,7 @@ def test_large_weights_go_into_a_second_file(
     conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:
     model = model_of(conv_net, [torch.rand(2, 3, 8, 8)])
-    artifact = check(OnnxExporter(most_embedded_bytes=100), model, tmp_path / "a", [])
+    artifact = exported(OnnxExporter(most_embedded_bytes=100), model, tmp_path / "a", [])
 
     assert ["model.onnx", "model.onnx.data"] == sorted(path.name for path in artifact.path.parent.iterdir())
 
@@ -164,7 +125,7 @@ def test_an_opset_that_cannot_be_written_is_refused(opset: Any) -> None:
         OnnxExporter(opset=opset)
 
 
-@pytest.mark.parametrize("exporter", EXPORTERS[1:], ids=lambda exporter: exporter.name)
+@pytest.mark.parametrize("exporter", EXPORTERS[1:3], ids=lambda exporter: exporter.name)
 def test_a_branch_on_data_fails_with_its_reason_and_a_fix(
     exporter: Exporter, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:
@@ -179,7 +140,7 @@ def test_a_branch_on_data_fails_with_its_reason_and_a_fix(
     assert "replace branches on values of tensors in forward by torch.where or torch.cond" == caught.value.fix
 
 
-@pytest.mark.parametrize("exporter", EXPORTERS[1:], ids=lambda exporter: exporter.name)
+@pytest.mark.parametrize("exporter", EXPORTERS[1:3], ids=lambda exporter: exporter.name)
 @pytest.mark.filterwarnings("ignore")
 def test_a_script_module_fails_with_the_advice_to_give_what_it_was_made_from(
     exporter: Exporter, conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
@@ -199,7 +160,7 @@ def test_a_script_module_becomes_torchscript(
     conv_net: nn.Module, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:
     model = model_of(torch.jit.script(conv_net), [torch.rand(2, 3, 8, 8)])
-    check(EXPORTERS[0], model, tmp_path / "a", [{"input__0": torch.rand(5, 3, 8, 8)}])
+    exported(EXPORTERS[0], model, tmp_path / "a", [{"input__0": torch.rand(5, 3, 8, 8)}])
 
 
 def test_a_dimension_that_the_model_fixes_is_never_made_static_silently(
@@ -209,7 +170,7 @@ def test_a_dimension_that_the_model_fixes_is_never_made_static_silently(
         def forward(self, x):
             return x.reshape(2, 4) + 1 if x.shape[0] == 2 else x + 1
 
-    with pytest.raises(ExportError, match=r"torch\.export failed: ") as caught:
+    with pytest.raises(ExportError, match=r"batch size 2 was baked in: torch\.export found that") as caught:
         ExportedProgramExporter().write(model_of(Fixed(), [torch.ones(2, 4)]), tmp_path / "model.pt2")
     assert (
         "the model fixes a dimension that differs between the samples: give samples that agree in it"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import torch
 
@@ -9,8 +10,19 @@ import nav_torch
 from nav_torch import plugin
 from navcore import load_plugins
 from navcore.formats import Format
+from navcore.known import FRONT_DOOR
 from navcore.testing.toys import ToyModel
 
+EDGES = {
+    ("torch", "torchscript-trace"),
+    ("torch", "torchscript-script"),
+    ("torch", "torch-exportedprogram"),
+    ("torch", "onnx"),
+    ("torch", "onnx-trace"),
+    ("torchscript", "onnx"),
+    ("torch-exportedprogram", "onnx"),
+}
+FALLBACKS = {("torch", "onnx-trace"), ("torchscript", "onnx"), ("torch-exportedprogram", "onnx")}
 RUNNERS = {
     "Torch": (
         *("", "-channels-last", "-bf16", "-autocast-bf16", "-bf16-channels-last"),
@@ -26,15 +38,14 @@ def test_the_plugin_loads_without_problems() -> None:
     registry = load_plugins(extra=[plugin], installed=False)
 
     assert () == registry.problems
-    assert ("onnx", "torch-exportedprogram", "torchscript") == tuple(edge.name for edge in registry.edges)
+    assert EDGES == {(edge.source.name, edge.name) for edge in registry.edges}
+    assert FALLBACKS == {(edge.source.name, edge.name) for edge in registry.edges if edge.fallback}
     assert {
         f"{name}{device}{variant}"
         for name, variants in RUNNERS.items()
         for variant in variants
         for device in ("CPU", "CUDA")
-    } == {
-        runner.name for runner in registry.runners if runner.name.startswith("Torch")
-    }
+    } == {runner.name for runner in registry.runners if runner.name.startswith("Torch")}
     assert {"TorchCPU", "TorchCUDA"} == {
         runner.name for runner in registry.runners if runner.plain and runner.accepts == Format.TORCH
     }
@@ -69,6 +80,12 @@ def test_the_environment_names_versions_and_threads() -> None:
     assert ("cuda.device" in facts) == torch.cuda.is_available()
 
 
-def test_the_distribution_lends_optimize() -> None:
+def test_the_distribution_lends_what_it_exports() -> None:
+    lent = {entry.name: entry.load() for entry in entry_points(group="navcore.names") if entry.module == "nav_torch"}
+
     assert callable(nav_torch.optimize)
-    assert ["optimize"] == nav_torch.__all__
+    assert {
+        **{name: getattr(nav_torch, name) for name in nav_torch.__all__ if name != "optimize"},
+        "torch": nav_torch,
+    } == lent
+    assert set(lent) == {name for name, distribution in FRONT_DOOR.items() if distribution == "nav-torch"} & set(lent)

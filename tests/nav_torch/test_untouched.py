@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from nav_torch import plugin
+from nav_torch.export_error import ExportError
 from nav_torch.untouched import untouched
 
 
@@ -102,21 +104,77 @@ def test_overridden_train_is_not_called(meddler: Meddler) -> None:
         assert not meddler.training
 
 
-@pytest.mark.parametrize("tool", ["reference", "torchscript", "torch-exportedprogram", "onnx", "TorchCPU"])
-def test_every_tool_leaves_the_module_as_it_was(
-    tool: str, conv_net: nn.Module, source_of: Callable[..., Any], use_tool: Callable[..., Any]
-) -> None:
-    conv_net.train()
-    conv_net.features.eval()
-    conv_net.head.weight.grad = torch.ones_like(conv_net.head.weight)
-    conv_net.features[0].requires_grad_(False)
-    calls: list[int] = []
-    conv_net.register_forward_hook(lambda *_: calls.append(1))
-    values = {name: tensor.clone() for name, tensor in conv_net.state_dict().items()}
-    sample = torch.rand(2, 3, 4, 4)
-    before = state_of(conv_net)
-    use_tool(tool, source_of(conv_net, [sample]))
+class Everything(nn.Module):
+    """In training mode, with gradients, a frozen part, hooks, tied weights, and buffers, one of which counts calls."""
 
-    assert before == state_of(conv_net)
-    assert all(torch.equal(values[name], tensor) for name, tensor in conv_net.state_dict().items())
-    assert calls
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4)
+        self.norm = nn.BatchNorm1d(4)
+        self.drop = nn.Dropout(0.5)
+        self.frozen = nn.Linear(4, 4).requires_grad_(False)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embedding.weight
+        self.register_buffer("n", torch.zeros(1))
+        self.register_buffer("scale", torch.tensor(2.0), persistent=False)
+        self.to(dtype).train()
+        self.frozen.eval()
+        self(torch.rand(3, 4, dtype=dtype)).sum().backward()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.n += 1
+        return self.head(self.drop(self.frozen(self.norm(x)))) * self.scale
+
+
+def bits(tensor: torch.Tensor | None) -> list[int] | None:
+    return None if tensor is None else tensor.detach().reshape(-1).view(torch.uint8).tolist()
+
+
+def contents_of(module: nn.Module) -> dict[str, Any]:
+    """Everything that a module holds: tensors by identity, version and bits, and what they are tied to."""
+    tensors = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers())}
+    return {
+        "tensors": {name: (id(each), each._version, bits(each)) for name, each in tensors.items()},
+        "gradients": {name: (id(each.grad), bits(each.grad)) for name, each in module.named_parameters()},
+        "hooks": [
+            [list(getattr(part, name).values()) for name in vars(part) if "hooks" in name] for part in module.modules()
+        ],
+        "saved": {name: bits(each) for name, each in module.state_dict().items()},
+    }
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("tool", ["reference", "TorchCPU", *(exporter.name for exporter in plugin.nav_exporters())])
+def test_every_tool_leaves_the_module_as_it_was(
+    tool: str, dtype: torch.dtype, source_of: Callable[..., Any], use_tool: Callable[..., Any]
+) -> None:
+    module = Everything(dtype)
+    source = source_of(module, [torch.rand(2, 4, generator=torch.Generator().manual_seed(0)).to(dtype)])
+    calls: list[int] = []
+    if tool != "torchscript-script":  # it would compile the hook
+        module.norm.register_forward_hook(lambda *_: calls.append(1))
+    before = {**state_of(module), **contents_of(module)}
+    use_tool(tool, source)
+
+    after = {**state_of(module), **contents_of(module)}
+    assert [] == [name for name in before if before[name] != after[name]]
+    assert module.head.weight is module.embedding.weight
+    assert calls or tool in ("reference", "torchscript-script")
+
+
+@pytest.mark.parametrize("tool", [exporter.name for exporter in plugin.nav_exporters()])
+def test_an_exporter_that_fails_leaves_the_module_as_it_was_too(
+    tool: str, source_of: Callable[..., Any], use_tool: Callable[..., Any]
+) -> None:
+    class Refused(Everything):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) if {"a set": x.sum().item() > 0}["a set"] else x
+
+    module = Refused(torch.float32)
+    source = source_of(module, [torch.rand(2, 4)])
+    before = {**state_of(module), **contents_of(module)}
+    with pytest.raises(ExportError):
+        use_tool(tool, source)
+
+    after = {**state_of(module), **contents_of(module)}
+    assert [] == [name for name in before if before[name] != after[name]]

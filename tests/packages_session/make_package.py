@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
         optimization_profile=nav.OptimizationProfile(batch_sizes=(1, 4), max_trials=5),
     )
     works = {trial.route for trial in package.status.trials if trial.status is nav.domain.Status.OK}
-    assert {"torch", "onnx", "onnx/openvino-ir", "torchscript"} <= works, works
+    assert {"torch", "onnx", "onnx/openvino-ir", "torchscript-trace"} <= works, works
     print(nav.package.save(package, folder / "model.nav"))
 
     unseen = torch.randn(5, 3, 32, 32)

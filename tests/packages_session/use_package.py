@@ -55,12 +55,12 @@ def commands_work() -> None:
 def it_loads() -> nav.Package:
     package = nav.package.load("model.nav")
     fixes = {omission.subject: omission.fix for omission in package.unusable}
-    assert "pip install nav-torch" == fixes["torchscript"], fixes
+    assert "pip install nav-torch" == fixes["torchscript-trace"], fixes
     if "onnx/openvino-ir" in fixes:  # it is in the file where it was among the fastest
         assert fixes["onnx/openvino-ir"] in ("pip install nav-openvino", "nav.package.optimize(package)"), fixes
     assert "onnx" not in fixes, fixes
     with contextlib.suppress(TrustError, NoRuntimeError):
-        package.get_runner(strategy=nav.SelectedRuntimeStrategy("torchscript", "TorchScriptCPU"))
+        package.get_runner(strategy=nav.SelectedRuntimeStrategy("torchscript-trace", "TorchScriptCPU"))
         raise AssertionError("TorchScript cannot run here")
     return package
 

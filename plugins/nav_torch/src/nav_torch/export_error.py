@@ -1,22 +1,47 @@
-"""ExportError: what torch.export says at length, as one sentence with a fix."""
+"""ExportError: what torch's exporters say at length, as one sentence with a fix."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from navcore.domain import Signature
 from navcore.errors import NavError
 
-__all__ = ["ExportError", "explained"]
+__all__ = ["ExportError", "explained", "headline"]
+
+_BRANCH_FIX = "replace branches on values of tensors in forward by torch.where or torch.cond"
+_FIXED_SIZE_FIX = "the model fixes a dimension that differs between the samples: give samples that agree in it"
+_ANNOTATE = "to torch.jit.script an argument without annotation is a Tensor: annotate it in forward as what it is, "
 
 _FIXES = (
-    ("data-dependent", "replace branches on values of tensors in forward by torch.where or torch.cond"),
-    ("constraint", "the model fixes a dimension that differs between the samples: give samples that agree in it"),
-    ("specialize", "the model fixes a dimension that differs between the samples: give samples that agree in it"),
+    ("data-dependent", _BRANCH_FIX),
+    ("data dependent", _BRANCH_FIX),
+    ("constraint", _FIXED_SIZE_FIX),
+    ("specialize", _FIXED_SIZE_FIX),
     ("no onnx function", "there is no ONNX operator for this: use another operation in forward, or another route"),
+    ("onnx opset", "the older exporter has no such operator: use another operation in forward, or another opset"),
+    ("get source", "torch.jit.script needs the source of every function that it meets: use torchscript-trace"),
+    ("index type 'str'", f"{_ANNOTATE}for example dict[str, torch.Tensor]; or use torchscript-trace"),
+    ("undefined tensor", f"{_ANNOTATE}for example torch.Tensor | None; or use torchscript-trace"),
+    ("expected a value of type", f"{_ANNOTATE}for example float; or use torchscript-trace"),
+    ("variable number of arguments", "name every argument of forward; or use torchscript-trace"),
+    ("keyword-arg expansion", "name every argument of forward; or use torchscript-trace"),
 )
-_OTHERWISE = "read the log for the place in forward, and write it so that torch.export can follow"
+_SCRIPT = "torch.jit.script"
+_OTHERWISE_SCRIPT = "torch.jit.script knows a part of Python only: use torchscript-trace, or torch-exportedprogram"
+
+_FIXED_AXES = (
+    re.compile(r"L\['tensor_(?P<place>\d+)'\]\.size\(\)\[(?P<axis>\d+)\].*?constant \((?P<size>\d+)\)", re.DOTALL),
+    re.compile(
+        r"static shape of (?P<size>\d+) for dimension inputs\['tensor_(?P<place>\d+)'\]\.shape\[(?P<axis>\d+)\]"
+    ),
+)
+"""How torch.export 2.13 names an axis of the flat module that is no longer dynamic, and how torch.onnx does."""
+
+_EMPTY_HEADLINE = "The following operation failed in the TorchScript interpreter."
 
 
 class ExportError(NavError):
@@ -24,12 +49,13 @@ class ExportError(NavError):
 
 
 @contextmanager
-def explained(exporter: str, module: Any) -> Iterator[None]:
+def explained(exporter: str, module: Any = None, signature: Signature | None = None) -> Iterator[None]:
     """Run the block, and turn what torch raises into an ExportError with the first cause of all.
 
     Args:
         exporter: Name of the torch function, for the message.
-        module: The user's.
+        module: The user's; None where it is not at hand.
+        signature: Of the flat module that is exported, to name its dimensions.
 
     Raises:
         ExportError: torch could not export.
@@ -40,16 +66,42 @@ def explained(exporter: str, module: Any) -> Iterator[None]:
         raise
     except Exception as error:  # torch.export raises many classes, most of them private
         first = _first_cause(error)
-        lines = [line.strip() for line in str(first).splitlines() if line.strip()]
-        headline = lines[0] if lines else "no message"
-        scripted = _scripted(module)
-        fix = next((fix for sign, fix in _FIXES if sign in f"{type(first).__name__} {first}".lower()), _OTHERWISE)
-        if scripted is not None:
+        scripted = _scripted(module) if module is not None else None
+        reason = f"{type(first).__name__}: {headline(first)}"
+        if scripted is not None and not exporter.startswith("torch.jit"):
             raise ExportError(
-                f"{exporter} cannot follow {scripted}, which is TorchScript: {type(first).__name__}: {headline}",
+                f"{exporter} cannot follow {scripted}, which is TorchScript: {reason}",
                 "give the nn.Module that it was scripted or traced from; or keep to target_formats=['torchscript']",
             ) from error
-        raise ExportError(f"{exporter} failed: {type(first).__name__}: {headline}", fix) from error
+        if (fixed := _fixed_axis(str(first), signature)) is not None:
+            raise ExportError(f"{fixed}: {exporter} found that forward makes it a constant", _FIXED_SIZE_FIX) from error
+        raise ExportError(f"{exporter} failed: {reason}", _fix(exporter, first)) from error
+
+
+def _fix(exporter: str, error: BaseException) -> str:
+    text = f"{type(error).__name__} {error}".lower()
+    known = next((fix for sign, fix in _FIXES if sign in text), None)
+    if known is None and exporter == _SCRIPT:
+        return _OTHERWISE_SCRIPT
+    return known or f"read the log for the place in forward, and write it so that {exporter} can follow"
+
+
+def headline(error: BaseException) -> str:
+    """Return the line of the message that says what is wrong; TorchScript's come with listings."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    expected = next((line for line in lines if line.startswith("Expected a value of type")), None)
+    if expected is not None or not lines:
+        return expected or "no message"
+    return lines[-1].removeprefix("RuntimeError: ") if lines[0] == _EMPTY_HEADLINE else lines[0]
+
+
+def _fixed_axis(text: str, signature: Signature | None) -> str | None:
+    """Return which named dimension the model fixes, and at what."""
+    found = next((match for pattern in _FIXED_AXES if (match := pattern.search(text))), None)
+    if found is None or signature is None:
+        return None
+    dimension = signature.inputs[int(found["place"])].shape[int(found["axis"])]
+    return f"{dimension} size {found['size']} was baked in"
 
 
 def _scripted(module: Any) -> str | None:

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
 from nav_torch.export_error import explained
+from nav_torch.export_onnx_file import OnnxFileExporter
 from nav_torch.flat import example_tensors, flat_module
+from nav_torch.infer import infer_artifact, infer_live
+from nav_torch.onnx_file import IR_VERSION, MOST_EMBEDDED_BYTES, Axes, dynamic_axes_of, finish
+from nav_torch.proof import prove
+from nav_torch.ranges import found_ranges
+from nav_torch.sizes import ordered_examples
+from nav_torch.tensors import device_of
 from nav_torch.untouched import untouched
-from nav_torch.weights import LARGE_BYTES, weights_bytes
+from navcore.configs import Arguments, thawed_arguments
 from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
 from navcore.formats import Format
 
-__all__ = ["OnnxExporter"]
+__all__ = ["OPSET", "OnnxExporter", "check_opset", "quiet_onnx", "save", "unguarded"]
 
-_IR_VERSION = 10
-"""ONNX Runtime 1.31 reads up to 13, older ones less; 10 holds every opset that can be asked for here."""
+OPSET = 18
+"""Read by every runtime here, and the oldest that this exporter writes."""
+
+
+def check_opset(oldest: int, newest: int) -> Any:
+    """Return a validator of an opset: a whole number in the range."""
+
+    def check(_tool: object, _attribute: object, value: object) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not oldest <= value <= newest:
+            raise ValueError(f"opset={value!r}: give a version from {oldest} to {newest}")
+
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -32,44 +51,67 @@ class OnnxExporter(Exporter):
     Attributes:
         opset: Version of the ONNX operators. The exporter writes no older one than 18, and 23 is the newest that
             IR version 10 has room for.
-        most_embedded_bytes: Weights that are larger go into a second file beside it, one after the other. Those inside
-            are in memory three times while the file is written, and a protobuf message ends at 2 GiB.
+        dynamic_axes: Axes that vary besides those of the signature.
+        most_embedded_bytes: Weights that are larger go into a second file beside it.
+        custom_args: Further arguments for torch.onnx.export.
     """
 
+    engine: ClassVar[str] = "dynamo"
     name: str = "onnx"
     source: Format = Format.TORCH
     target: Format = Format.ONNX
-    opset: int = attrs.field(default=18)
-    most_embedded_bytes: int = LARGE_BYTES
+    opset: int = attrs.field(default=OPSET, validator=check_opset(18, 23))
+    dynamic_axes: Axes | None = None
+    most_embedded_bytes: int = MOST_EMBEDDED_BYTES
+    custom_args: Arguments = ()
 
-    @opset.validator
-    def _check_opset(self, _attribute: object, value: int) -> None:
-        if not isinstance(value, int) or not 18 <= value <= 23:
-            raise ValueError(f"opset={value!r}: give a version from 18 to 23")
+    def from_file(self, path: str | os.PathLike[str]) -> OnnxFileExporter:
+        """Return an exporter that takes the file in place of making one."""
+        return OnnxFileExporter(path=os.fspath(path))
 
     def write(self, model: Model, out: Path) -> Signature:
-        import onnx
         import torch
 
-        with untouched(model.object), explained("torch.onnx.export", model.object), _quiet():
-            program = torch.onnx.export(
-                flat_module(model),
-                example_tensors(model),
-                dynamo=True,
-                dynamic_shapes=_dynamic_shapes(model.signature),
-                input_names=model.signature.input_names,
-                output_names=model.signature.output_names,
-                opset_version=self.opset,
-                verbose=False,
+        arguments = {
+            "dynamic_shapes": dynamic_axes_of(model.signature, self.dynamic_axes),
+            "input_names": model.signature.input_names,
+            "output_names": model.signature.output_names,
+            "opset_version": self.opset,
+            "verbose": False,
+            **thawed_arguments(self.custom_args),
+        }
+        with untouched(model.object):
+            with explained("torch.onnx.export", model.object, model.signature), quiet_onnx():
+                program = torch.onnx.export(flat_module(model), example_tensors(model), dynamo=True, **arguments)
+                save(program, out, self.most_embedded_bytes)
+            finish(out, model.signature)
+            # There is no runtime for the file here: the program that it was translated from is run in its place.
+            device = device_of(model.object)
+            return prove(
+                model.signature,
+                ordered_examples(model),
+                infer_live(model.object, model.call, device),
+                infer_artifact(unguarded(program.exported_program), model, device),
+                found=found_ranges(program.exported_program, model.signature),
             )
-        program.model.ir_version = min(program.model.ir_version, _IR_VERSION)
-        program.save(str(out), external_data=weights_bytes(model.object) > self.most_embedded_bytes)
-        onnx.checker.check_model(str(out))
-        return model.signature
+
+
+def save(program: Any, out: Path, most_embedded_bytes: int) -> None:
+    """Write an ONNXProgram; torch hands large weights to the disk without a copy."""
+    program.model.ir_version = min(program.model.ir_version, IR_VERSION)
+    size = sum(value.const_value.nbytes for value in program.model.graph.initializers.values() if value.const_value)
+    program.save(str(out), external_data=size > most_embedded_bytes)
+
+
+def unguarded(program: Any) -> Any:
+    """Return the exported program as a module that checks no guards, as ONNX has none either."""
+    # Before torch 2.10 there is no such option, and no guards in the module either.
+    options = {"check_guards": False} if "check_guards" in inspect.signature(program.module).parameters else {}
+    return program.module(**options)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_onnx() -> Iterator[None]:
     """Keep torch 2.13 from saying what is no news to the user; drop what a later floor no longer says.
 
     It logs one line per torchvision operator where torchvision is not installed, and warns where two axes share a
@@ -85,15 +127,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _dynamic_shapes(signature: Signature) -> Any:
-    """Return the name of each axis that may vary, for each input.
-
-    torch exports named axes with `Dim.DYNAMIC` and then renames them in the graph: unlike a Dim of that name, it finds
-    the bounds in the model, and an axis never becomes static.
-    """
-    return tuple(
-        {axis: dimension for axis, dimension in enumerate(spec.shape) if isinstance(dimension, str)}
-        for spec in signature.inputs
-    )

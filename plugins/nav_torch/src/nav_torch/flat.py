@@ -6,20 +6,32 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from nav_torch.sizes import ordered_examples
+from nav_torch.state import refuse_changing_state
 from nav_torch.tensors import device_of, to_tensor
 from navcore.contracts import Model
 
 __all__ = ["example_tensors", "flat_module"]
 
 
-def flat_module(model: Model) -> Any:
-    """Return an nn.Module around the user's that takes and returns tensors in the order of the signature."""
+def flat_module(model: Model, module: Any = None) -> Any:
+    """Return an nn.Module around the user's that takes and returns tensors in the order of the signature.
+
+    Args:
+        model: What the user gave.
+        module: What stands in for the user's module, such as the same in TorchScript; None: itself.
+
+    Raises:
+        ExportError: Outputs depend on what an earlier call has changed in the module.
+    """
     import torch
+
+    refuse_changing_state(model)
 
     class FlatModule(torch.nn.Module):  # type: ignore[misc]  # a class of an untyped framework
         def __init__(self) -> None:
             super().__init__()
-            self.module = model.object
+            self.module = model.object if module is None else module
             self.training = False
 
         def forward(self, *tensors: Any) -> tuple[Any, ...]:
@@ -52,6 +64,9 @@ def _distinct(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def example_tensors(model: Model) -> tuple[Any, ...]:
-    """Return the model's first example as tensors on the module's device, in the signature's order."""
-    device = device_of(model.object)
-    return tuple(to_tensor(model.examples[0][name], device) for name in model.signature.input_names)
+    """Return the example to export with as tensors on the module's device, in the signature's order.
+
+    They are contiguous: some artifacts take no other strides than those of the example.
+    """
+    device, feeds = device_of(model.object), ordered_examples(model)[0]
+    return tuple(to_tensor(feeds[name], device).contiguous() for name in model.signature.input_names)

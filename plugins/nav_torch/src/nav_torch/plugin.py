@@ -7,18 +7,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nav_torch.convert_exportedprogram_onnx import ExportedProgramOnnxConverter
+from nav_torch.convert_torchscript_onnx import TorchScriptOnnxConverter
 from nav_torch.describe import describe
 from nav_torch.environment import environment
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.export_onnx import OnnxExporter
+from nav_torch.export_onnx_trace import OnnxTraceExporter
 from nav_torch.export_torchscript import TorchScriptExporter
 from nav_torch.fingerprint import fingerprint
 from nav_torch.hand_over import hand_over
+from nav_torch.jit_type import JitType
 from nav_torch.run_compile import compile_runners
 from nav_torch.run_exportedprogram import TorchExportedProgramRunner
 from nav_torch.run_torch import torch_runners
 from nav_torch.run_torchscript import torchscript_runners
-from navcore.contracts import Description, Exporter, Model, Names, Runner
+from navcore.contracts import Converter, Description, Exporter, Model, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -47,7 +51,16 @@ def nav_hand_over(model: Model, folder: Path, asked: bool) -> str | None:
 
 @hookimpl
 def nav_exporters() -> Iterable[Exporter]:
-    return TorchScriptExporter(), ExportedProgramExporter(), OnnxExporter()
+    yield from (TorchScriptExporter(jit_type=jit_type) for jit_type in JitType)
+    yield ExportedProgramExporter()
+    yield OnnxExporter()
+    yield OnnxTraceExporter()
+
+
+@hookimpl
+def nav_converters() -> Iterable[Converter]:
+    yield ExportedProgramOnnxConverter()
+    yield TorchScriptOnnxConverter()
 
 
 @hookimpl

@@ -1,0 +1,174 @@
+"""prove(): run what was just exported at sizes that no sample has, beside what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from nav_torch.export_error import ExportError, headline
+from nav_torch.ranges import narrower
+from nav_torch.sizes import input_dimensions, other_sizes, resized, sizes_seen
+from navcore.contracts import Array, Infer, Tensors
+from navcore.domain import Range, Signature
+
+__all__ = ["difference", "prove", "prove_negated"]
+
+_SPECIALISED = 2
+"""Smallest size that torch takes a dimension to have, since at 0 and 1 tensors broadcast."""
+
+_CLOSE = {"float16": 0.1, "bfloat16": 0.1, "float64": 1e-6, "complex128": 1e-6}
+_CLOSE_OTHERWISE = 1e-2
+"""How far from the source, relative to its largest output, is no matter of size: the engine judges precision."""
+
+_MOST_UNEQUAL = 0.1
+"""Share of integers that may differ: indices of the largest of equals."""
+
+_FIX = (
+    "take sizes from tensor.shape in forward, not from Python numbers; or, if one size is all that you need, give "
+    "samples of that size with batching=False"
+)
+_FIX_BRANCH = "keep the branch: use torchscript-script, or write it as torch.where or torch.cond"
+
+
+def prove(
+    signature: Signature,
+    examples: Sequence[Tensors],
+    reference: Infer,
+    artifact: Infer,
+    *,
+    found: Mapping[str, Range] | None = None,
+) -> Signature:
+    """Return the signature with the ranges of sizes that an artifact is good for.
+
+    Each named dimension of the inputs is run at a size that no example has, and at 1: torch takes every dimension to
+    be 2 or more, but what it writes may be right at 1, and may be wrong without a check. A size that the reference
+    itself refuses says nothing.
+
+    Args:
+        signature: Of the source, with the ranges that it has itself.
+        examples: Of the source; the first is the one that it was exported with.
+        reference: The source.
+        artifact: What was made of it, loaded from its file.
+        found: Sizes that torch found for each dimension; where it found none, there are no limits that it knows of.
+
+    Raises:
+        ExportError: The artifact refuses a size that the source takes, or gives something else.
+    """
+    case = _Case(signature, tuple(examples), reference, artifact)
+    ranges = {each.dimension: each for each in signature.ranges}
+    for dimension in input_dimensions(signature):
+        limits = narrower(ranges.get(dimension, Range(dimension)), (found or {}).get(dimension, Range(dimension)))
+        case.try_others(limits)
+        ranges[dimension] = case.tried_at_one(limits)
+    limited = (each for _, each in sorted(ranges.items()) if each.smallest > 1 or each.largest is not None)
+    return attrs.evolve(signature, ranges=tuple(limited))
+
+
+@attrs.frozen(eq=False)
+class _Case:
+    """Source and artifact, side by side."""
+
+    signature: Signature
+    examples: tuple[Tensors, ...]
+    reference: Infer
+    artifact: Infer
+
+    def try_others(self, limits: Range) -> None:
+        """Run at other sizes until the artifact is right at one; raise where it is wrong, or refuses them all."""
+        refusal = ""
+        for size in other_sizes(limits.dimension, self.signature, self.examples):
+            if size not in limits:
+                continue
+            feeds = resized(limits.dimension, size, self.signature, self.examples)
+            expected = self._expected(feeds)
+            if expected is None:
+                continue
+            try:
+                got = self.artifact(feeds)
+            except Exception as error:  # torch raises many classes where a shape does not fit
+                refusal = refusal or f"at {size} it raises {type(error).__name__}: {headline(error)}"
+                continue
+            reason = difference(expected, got)
+            if reason and self._agrees_on_an_example():
+                raise self._baked_in(limits.dimension, f"at {size} {reason}")
+            return
+        if refusal:
+            raise self._baked_in(limits.dimension, refusal)
+
+    def tried_at_one(self, limits: Range) -> Range:
+        """Return the range with or without 1, where torch assumes that there is no such size and may not check it."""
+        if limits.smallest > _SPECIALISED:
+            return limits
+        feeds = resized(limits.dimension, 1, self.signature, self.examples)
+        expected = self._expected(feeds)
+        if expected is None:
+            return limits
+        try:
+            right = not difference(expected, self.artifact(feeds))
+        except Exception:  # as above
+            right = False
+        return attrs.evolve(limits, smallest=1 if right else _SPECIALISED)
+
+    def _expected(self, feeds: Tensors) -> Tensors | None:
+        """Return what the source gives, or None where it takes no such size."""
+        try:
+            return self.reference(feeds)
+        except Exception:  # the user's module may refuse a size in any way
+            return None
+
+    def _agrees_on_an_example(self) -> bool:
+        """Return whether the artifact is right where it was made; if not, comparing it will say how it is wrong."""
+        feeds = self.examples[0]
+        return not difference(self.reference(feeds), self.artifact(feeds))
+
+    def _baked_in(self, dimension: str, reason: str) -> ExportError:
+        what = "batch" if dimension == self.signature.batch else dimension
+        seen = sizes_seen(dimension, self.signature, self.examples[:1])
+        return ExportError(f"{what} size {', '.join(map(str, seen))} was baked in: {reason}", _FIX)
+
+
+def prove_negated(signature: Signature, examples: Sequence[Tensors], reference: Infer, artifact: Infer) -> None:
+    """Run a trace on inputs of the other sign: a branch that depends on values was frozen as the example took it.
+
+    Raises:
+        ExportError: The trace gives something else than the source there, and not on the example itself.
+    """
+    case = _Case(signature, tuple(examples), reference, artifact)
+    feeds = {name: -array if array.dtype.kind == "f" else array for name, array in examples[0].items()}
+    if all(feeds[name] is array for name, array in examples[0].items()):
+        return
+    expected = case._expected(feeds)
+    if expected is None:
+        return
+    try:
+        reason = difference(expected, artifact(feeds))
+    except Exception as error:  # torch raises many classes
+        reason = f"it raises {type(error).__name__}: {headline(error)}"
+    if reason and case._agrees_on_an_example():
+        raise ExportError(
+            f"a branch that depends on values was frozen: on the example with its sign turned {reason}", _FIX_BRANCH
+        )
+
+
+def difference(expected: Tensors, got: Tensors) -> str:
+    """Return how outputs differ by more than precision, as `output__0 is [2, 3] in place of [3, 3]`, or nothing."""
+    for name, right in expected.items():
+        if name not in got:
+            return f"{name} is missing"
+        if right.shape != got[name].shape:
+            return f"{name} is {list(got[name].shape)} in place of {list(right.shape)}"
+        if not _is_close(right, got[name]):
+            return f"{name} is wrong"
+    return ""
+
+
+def _is_close(right: Array, got: Array) -> bool:
+    if right.dtype.kind in "iub":
+        return right.size == 0 or float(np.mean(right != got)) <= _MOST_UNEQUAL
+    close = _CLOSE.get(right.dtype.name, _CLOSE_OTHERWISE)
+    left, other = (array.astype(np.complex128 if array.dtype.kind == "c" else np.float64) for array in (right, got))
+    finite = np.isfinite(left)
+    largest = float(np.abs(left[finite]).max(initial=0.0))
+    return bool(np.allclose(other, left, rtol=0.0, atol=close * largest + 1e-6, equal_nan=True))
