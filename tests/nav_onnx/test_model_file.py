@@ -133,3 +133,73 @@ def test_a_file_that_was_replaced_is_read_again(affine, save):
     save([node], [("other", TensorProto.FLOAT, shape)], [("same", TensorProto.FLOAT, shape)])
 
     assert ("other",) == read_signature(affine).input_names
+
+
+def _refused(save, nodes, **options):
+    return save(nodes, [("x", TensorProto.FLOAT, ["N"])], [("y", TensorProto.FLOAT, ["N"])], **options)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (
+            helper.make_node("Relu", ["x"], ["y"], name="n7", alpha=1.0),
+            r"Unrecognized attribute: alpha for operator Relu \(node 'n7', Relu\)\n",
+        ),
+        (helper.make_node("Add", ["x"], ["y"]), r"has input size 1 not in range .* \(a node without a name, Add\)\n"),
+        (
+            helper.make_node("Relu", ["z"], ["y"], name="n7"),
+            r"must be topologically sorted, however input 'z' of node: name: n7 OpType: Relu is not output of any",
+        ),
+    ],
+)
+def test_what_the_checker_refuses_is_told_with_the_node(save, node, message):
+    with pytest.raises(ModelFileError, match=rf"model.onnx is no valid ONNX model: .*{message}"):
+        read_signature(_refused(save, [node]))
+
+
+def test_a_wrong_node_inside_of_a_function_is_told_too(save):
+    inside = helper.make_node("Addd", ["a", "a"], ["b"], name="inside")
+    function = helper.make_function("my.domain", "Twice", ["a"], ["b"], [inside], [helper.make_opsetid("", 18)])
+    node = helper.make_node("Twice", ["x"], ["y"], domain="my.domain")
+    with pytest.raises(ModelFileError, match=r"No Op registered for Addd .*\(node 'inside', Addd\)"):
+        read_signature(_refused(save, [node], domains=["my.domain"], functions=[function]))
+
+
+def test_a_domain_that_the_file_does_not_import_is_told_with_the_node(save):
+    node = helper.make_node("Foo", ["x"], ["y"], name="n7", domain="my.domain")
+    with pytest.raises(ModelFileError, match=r"No opset import for domain 'my.domain' \(node 'n7', Foo\)"):
+        read_signature(_refused(save, [node]))
+
+
+def test_a_version_of_the_format_that_onnx_does_not_know_is_told_with_those_that_it_does(save):
+    path = _refused(save, [helper.make_node("Relu", ["x"], ["y"])], ir=99)
+    with pytest.raises(
+        ModelFileError,
+        match=r"has ONNX IR version 99, and the installed onnx reads up to \d+\n  fix: pip install --upg",
+    ):
+        read_signature(path)
+
+
+def test_weights_behind_a_link_as_caches_of_downloads_have_them_are_told_with_the_copy(external):
+    weights = external.parent / "weights.bin"
+    (weights.rename(external.parent / "blob")).with_name("weights.bin").symlink_to("blob")
+    with pytest.raises(
+        ModelFileError,
+        match=r"'weight' in 'weights.bin', which is a symbolic link.*\n  fix: copy .*: cp -rL \S+ another",
+    ):
+        read_signature(external)
+
+
+def test_a_file_behind_a_link_is_read(affine, tmp_path):
+    (tmp_path / "link.onnx").symlink_to(affine)
+
+    assert "batch" == read_signature(tmp_path / "link.onnx").batch
+
+
+def test_numbers_of_four_bits_are_refused_by_name(save):
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
+    path = save(nodes, [("x", TensorProto.INT4, ["N"])], [("y", TensorProto.FLOAT, ["N"])], opset=21)
+    message = r"model.onnx cannot be run: x: int4\[N\] has several elements to a byte.*\n  fix: export .* int8"
+    with pytest.raises(ModelFileError, match=message):
+        read_signature(path)

@@ -170,6 +170,11 @@ CASES = (
     ),
     (
         "unsupported-operator",
+        "ONNX Runtime knows no operator com.acme:NoSuchOp: node 'n7' of domain 'com.acme'",
+        "RuntimeError: Fatal error: com.acme:NoSuchOp(-1) is not a registered function/op: node 'n7' of domain 'com.acme'",
+    ),
+    (
+        "unsupported-operator",
         "the model has opset 99 of ai.onnx; this ONNX Runtime reads up to 26",
         f"Fail: {ORT}1 : FAIL : /onnxruntime_src/onnxruntime/core/graph/model_load_utils.h:46 void ValidateOpsetForDomain"
         "() ONNX Runtime only *guarantees* support for models stamped with official released onnx opset versions. Opset "

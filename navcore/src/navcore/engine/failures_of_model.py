@@ -36,8 +36,8 @@ OPERATORS = (
     ),
     Rule(
         FailureKind.UNSUPPORTED_OPERATOR,
-        r"Fatal error: (?P<operator>\S+?)\(-?\d+\) is not a registered function/op",
-        "ONNX Runtime knows no operator {operator}",
+        r"Fatal error: (?P<operator>\S+?)\(-?\d+\) is not a registered function/op(?P<where>: node [^\n]+)?",
+        "ONNX Runtime knows no operator {operator}{where}",
         "it needs the library of custom operators that has it; " + _OPERATOR_FIX,
     ),
     Rule(
@@ -45,7 +45,8 @@ OPERATORS = (
         r"Opset (?P<opset>\d+) is under development[^\n]* support for domain "
         r"(?P<domain>\S+) is till opset (?P<most>\d+)",
         "the model has opset {opset} of {domain}; this ONNX Runtime reads up to {most}",
-        "export with opset {most} or lower, or pip install --upgrade onnxruntime",
+        "export with opset {most} or lower, onnx.version_converter.convert_version(model, {most}), or pip install "
+        "--upgrade onnxruntime",
     ),
     Rule(
         FailureKind.UNSUPPORTED_OPERATOR,

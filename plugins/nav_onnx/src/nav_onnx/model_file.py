@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
 from nav_onnx.declare import declare, read_tensors
+from nav_onnx.explain import checker_reason
+from nav_onnx.raw_infer import untakable
 from navcore.domain import Signature
 from navcore.errors import ModelFileError
 
 __all__ = ["read_signature"]
 
+_NEWER = re.compile(r"Your model ir_version (?P<version>\d+) is higher than the checker's \((?P<most>\d+)\)")
 _NOT_WHOLE = "export it again, or copy it again: `onnx.checker.check_model(path)` must accept it"
 
 
@@ -51,13 +55,26 @@ def _read(path: Path, _modified_ns: int, _size_bytes: int) -> Signature:
     try:
         onnx.checker.check_model(str(path))  # by path: files beyond 2 GB and external data are checked only so
     except Exception as error:  # most often checker.ValidationError, which is no subclass of anything more telling
-        raise ModelFileError(f"{path} is no valid ONNX model: {_first_line(error)}", _NOT_WHOLE) from error
-    return declare(proto, inputs, outputs)
+        raise _invalid(path, proto, error) from error
+    signature = declare(proto, inputs, outputs)
+    if reason := untakable(signature):
+        raise ModelFileError(f"{path} cannot be run: {reason}", "export it with int8 or float16 in its place")
+    return signature
 
 
 def _unreadable(path: Path, error: OSError) -> ModelFileError:
     fix = f"make it and its folders readable for yourself, for example: chmod u+r {path}"
     return ModelFileError(f"{path} cannot be read: {error.strerror or error}", fix)
+
+
+def _invalid(path: Path, proto: Any, error: Exception) -> ModelFileError:
+    reason = checker_reason(error, proto)
+    if newer := _NEWER.search(reason):
+        return ModelFileError(
+            f"{path} has ONNX IR version {newer['version']}, and the installed onnx reads up to {newer['most']}",
+            f"pip install --upgrade onnx, or export with ir_version={newer['most']} or lower",
+        )
+    return ModelFileError(f"{path} is no valid ONNX model: {reason}", _NOT_WHOLE)
 
 
 def _check_external_data(path: Path, proto: Any) -> None:
@@ -71,6 +88,12 @@ def _check_external_data(path: Path, proto: Any) -> None:
             raise ModelFileError(
                 f"{path} keeps the weight {tensor.name!r} in the file {location!r}, which is not beside it",
                 f"copy {location} into {path.parent.resolve()}",
+            )
+        if (path.parent / location).is_symlink():
+            raise ModelFileError(
+                f"{path} keeps the weight {tensor.name!r} in {location!r}, which is a symbolic link, as caches of "
+                "downloads make them; ONNX follows none",
+                f"copy what they point to: cp -rL {path.parent} another-folder",
             )
 
 
