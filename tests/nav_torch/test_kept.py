@@ -15,7 +15,7 @@ from nav_torch.export_error import ExportError
 from nav_torch.kept import contents_kept
 from navcore.domain import DeviceKind
 
-TOOLS = ["reference", "torchscript-trace", "torch-exportedprogram", "onnx", "TorchCPU"]
+TOOLS = ["reference", "TorchCPU", *(exporter.name for exporter in plugin.nav_exporters())]
 
 
 class Counter(nn.Module):

