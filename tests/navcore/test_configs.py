@@ -379,8 +379,11 @@ def test_nobody_stands_aside_for_a_file(file: Path) -> None:
         nav.OnnxConfig(model_path=file).configure((FromFrob(), *RUNNERS))
 
 
-def test_passes_over_the_graph_can_be_left_out() -> None:
-    assert (*TOOLS[:3], *RUNNERS) == nav.OnnxConfig(graph_surgeon_optimization=False).configure(TOOLS)
+def test_passes_that_tidy_the_graph_can_be_left_out() -> None:
+    lowering = Cleaned(name="half", stage=Stage.PRECISION, precision="fp16")
+    config = nav.OnnxConfig(graph_surgeon_optimization=False)
+
+    assert (*TOOLS[:3], *RUNNERS, lowering) == config.configure((*TOOLS, lowering))
 
 
 def test_models_are_exported_where_they_are() -> None:

@@ -20,7 +20,7 @@ from navcore.configs import (
     takes,
     with_options,
 )
-from navcore.contracts import Converter, Edge, Exporter, Tool
+from navcore.contracts import Converter, Edge, Exporter, Stage, Tool
 from navcore.formats import Format
 
 __all__ = ["OnnxConfig", "OnnxDynamoExportConfig", "OnnxTraceExportConfig"]
@@ -96,8 +96,8 @@ class OnnxConfig(FormatConfig):
         export_engine: OnnxTraceExportConfig(), OnnxDynamoExportConfig() or several of them: each makes a model. None:
             the newer one, and the older one where that fails.
         onnx_extended_conversion: Whether ONNX is made from TorchScript and exported programs too, where nothing failed.
-        graph_surgeon_optimization: Whether passes over the finished ONNX graph are tried; there are none unless a
-            plugin brings some.
+        graph_surgeon_optimization: Whether passes that tidy the finished ONNX graph are tried, where plugins have some;
+            those that lower its precision go by what is asked for.
         export_device: None. Models are exported where they are.
         custom_args, device: As for every format; arguments go to `torch.onnx.export`.
     """
@@ -160,7 +160,7 @@ class OnnxConfig(FormatConfig):
         """
         tools = self.on_device(tools)
         if not self.graph_surgeon_optimization:
-            tools = tuple(tool for tool in tools if not (isinstance(tool, Edge) and tool.is_pass))
+            tools = tuple(tool for tool in tools if not _tidies(tool))
         if self.model_path is not None:
             return _from_file(tools, self, self.model_path)
         tools = tuple(self._walked(tool) for tool in self._by_engine(tools))
@@ -207,6 +207,11 @@ class OnnxConfig(FormatConfig):
         """Return the tool, walked whatever else gives ONNX where it was asked for."""
         asked = self.export_engine is not None if isinstance(tool, Exporter) else self.onnx_extended_conversion
         return attrs.evolve(tool, fallback=False) if isinstance(tool, Edge) and asked and not tool.is_pass else tool
+
+
+def _tidies(tool: Tool) -> bool:
+    """Return whether the tool is a pass over ONNX that keeps the precision."""
+    return isinstance(tool, Edge) and tool.is_pass and tool.stage is not Stage.PRECISION
 
 
 def _from_file(tools: tuple[Tool, ...], config: OnnxConfig, path: str) -> tuple[Tool, ...]:
