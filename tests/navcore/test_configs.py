@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import navcore as nav
@@ -145,12 +145,14 @@ def test_a_config_is_a_value() -> None:
         config.speed = 3
 
 
+@settings(max_examples=50)
 @given(
     st.dictionaries(
-        st.text(),
+        st.text(max_size=4),
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.text(),
-            lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+            st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+            lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=4), inner),
+            max_leaves=8,
         ),
     )
 )

@@ -13,8 +13,8 @@ from navcore.configs import (
     checked_fields,
     each_of,
     has_option,
+    is_flag,
     is_whole,
-    one_of,
     refuse,
     with_options,
 )
@@ -36,8 +36,8 @@ def _only(value: Any, rule: str, fix: str) -> Callable[[object, attrs.Attribute[
     return check
 
 
-_FROM_RANGES = "engines take the sizes that the exported program takes"
-_OTHER_RANGES = "leave it out; optimization_profile=OptimizationProfile(max_batch_size=...) limits what is measured"
+_OF_SAMPLES = "engines are built for the sizes of the samples"
+_OTHER_SIZES = "give samples of those sizes; for the batch, max_batch_size"
 
 
 @checked_fields
@@ -47,10 +47,11 @@ class TorchTensorRTConfig(FormatConfig):
 
     Attributes:
         precision: `fp32`, `fp16`, `bf16` or several of them.
-        precision_mode: `hierarchy`: TensorRT may keep single layers in a higher precision; `single`: it may not.
+        precision_mode: `hierarchy`: TensorRT may keep single layers in a higher precision.
+        max_batch_size: Largest batch that engines are built for; None: that of the tool.
         max_workspace_size: Bytes that TensorRT may use while it builds; None and 0: all that there are.
-        trt_profiles, trt_profile: None. The exported program says which sizes it takes.
-        conversion_fallback: False. What else could be tried is a route of its own, and is tried anyway.
+        trt_profiles, trt_profile: None. The samples say which sizes engines are built for, but for the batch.
+        conversion_fallback: Whether engines for a half and a quarter of the batch stand in where no others were built.
         pickle_protocol: 5.
         custom_args: Arguments for torch_tensorrt.dynamo.compile.
         device: As for every format.
@@ -59,13 +60,14 @@ class TorchTensorRTConfig(FormatConfig):
     precision: Any = attrs.field(
         default=("fp32", "fp16"), converter=as_tuple, validator=each_of("fp32", "fp16", "bf16")
     )
-    precision_mode: str = attrs.field(default="hierarchy", validator=one_of("hierarchy", "single"))
-    max_workspace_size: int | None = attrs.field(default=None, validator=is_whole(0))
-    trt_profiles: Any = attrs.field(default=None, validator=_only(None, _FROM_RANGES, _OTHER_RANGES))
-    trt_profile: Any = attrs.field(default=None, validator=_only(None, _FROM_RANGES, _OTHER_RANGES))
-    conversion_fallback: bool = attrs.field(
-        default=False, validator=_only(False, "other routes are tried without it", "leave it out")
+    precision_mode: str = attrs.field(
+        default="hierarchy", validator=_only("hierarchy", "TensorRT chooses for each layer", "leave it out")
     )
+    max_batch_size: int | None = attrs.field(default=None, validator=is_whole(1))
+    max_workspace_size: int | None = attrs.field(default=None, validator=is_whole(0))
+    trt_profiles: Any = attrs.field(default=None, validator=_only(None, _OF_SAMPLES, _OTHER_SIZES))
+    trt_profile: Any = attrs.field(default=None, validator=_only(None, _OF_SAMPLES, _OTHER_SIZES))
+    conversion_fallback: bool = attrs.field(default=False, validator=is_flag)
     pickle_protocol: int = attrs.field(
         default=5, validator=_only(5, "files are written as this PyTorch does", "leave it out")
     )
@@ -90,11 +92,19 @@ class TorchTensorRTConfig(FormatConfig):
 
     def _converters(self, able: list[Tool]) -> Iterator[Tool]:
         options: dict[str, Any] = {"max_workspace_size": self.max_workspace_size or None}
-        if self.precision_mode != "hierarchy":
-            options["precision_mode"] = self.precision_mode
+        if self.max_batch_size is not None:
+            options["max_batch_size"] = self.max_batch_size
         for each in self.precision:
             wanted = None if each == _KEEPS else each
             found = next((tool for tool in able if tool.precision == wanted), None)
             name = f"{Format.TORCH_TRT.name}-{each}" if wanted else Format.TORCH_TRT.name
             made = found if found is not None else attrs.evolve(able[0], precision=wanted, name=name)
-            yield with_options((made,), self, **options)[0]
+            (made,) = with_options((made,), self, **options)
+            yield made
+            yield from self._smaller(made) if self.conversion_fallback else ()
+
+    def _smaller(self, tool: Tool) -> Iterator[Tool]:
+        """Yield stand-ins for a tool, for a half and a quarter of its batch."""
+        largest = getattr(tool, "max_batch_size", 1)
+        for size in sorted({largest // 2, largest // 4} - {0}, reverse=True):
+            yield from with_options((tool,), self, name=f"{tool.name}-batch-{size}", max_batch_size=size, fallback=True)
