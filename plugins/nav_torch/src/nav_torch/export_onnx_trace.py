@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,9 @@ from nav_torch.export_onnx_file import OnnxFileExporter
 from nav_torch.export_torchscript import proven, quiet_jit, traced
 from nav_torch.flat import example_tensors, flat_module
 from nav_torch.onnx_file import MOST_EMBEDDED_BYTES, Axes, dynamic_axes_of, finish, put_weights_beside
+from nav_torch.onnx_weights import WITHOUT_WEIGHTS, put_weights, without_weights
 from nav_torch.untouched import untouched
+from nav_torch.weights import weights_bytes
 from navcore.configs import Arguments, thawed_arguments
 from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
@@ -85,16 +88,20 @@ def write_by_trace(tool: Any, module: Any, example: tuple[Any, ...], signature: 
     import torch
 
     axes = dynamic_axes_of(signature, tool.dynamic_axes)
+    apart = weights_bytes(module) > tool.most_embedded_bytes
     arguments = {
         # Not those of outputs, which it infers: what it would be told there, it would not check.
         "dynamic_axes": dict(zip(signature.input_names, axes, strict=True)),
         "input_names": list(signature.input_names),
         "output_names": list(signature.output_names),
         "opset_version": tool.opset,
+        **(WITHOUT_WEIGHTS if apart else {}),
         **thawed_arguments(tool.custom_args),
     }
-    with quiet_jit(), torch.no_grad():
+    with quiet_jit(), torch.no_grad(), without_weights() if apart else nullcontext():
         torch.onnx.export(module, example, str(out), dynamo=False, **arguments)
+    if apart:
+        put_weights(out, module.state_dict(), signature.input_names)
     if out.stat().st_size > tool.most_embedded_bytes:
         put_weights_beside(out)
     finish(out, signature)
