@@ -126,6 +126,7 @@ def test_a_converter_that_returns_has_proved_nothing(tmp_path: Path, fault: str,
         ("call-raises", "exception", "RuntimeError: this toy cannot run"),
         ("wrong", "disagrees", "output 'y' of sample 0 (batch size 2): 100.00% of the elements are outside"),
         ("nan", "disagrees", "got nan"),
+        ("wrong-shape", "disagrees", "output 'y' of sample 0 (batch size 2): shape is [2, 2, 1], expected [2, 2]"),
         ("renames-output", "exception", "the candidate gives y_renamed"),
         ("fixed-batch", "exception", "got batch size 3, expected 2"),
     ],
@@ -144,6 +145,14 @@ def test_a_runner_that_fails_is_a_row_with_its_reason_and_never_chosen(
     assert Status.OK is trial(package, "ToyJson").status
     with pytest.raises(NoRuntimeError, match="2 of 3 trials work"):
         package.get_runner(strategy=nav.SelectedRuntimeStrategy("toy-npz", "ToyNpz"))
+
+
+@pytest.mark.parametrize(("fault", "fix"), [("wrong", "pass tolerance="), ("wrong-shape", "no tolerance covers that")])
+def test_a_tolerance_is_advised_where_it_can_help(tmp_path: Path, fault: str, fix: str) -> None:
+    failure = trial(run(tmp_path, *TOY_TOOLS[:3], ToyRunner(fault=fault)), "ToyNpz").failure
+
+    assert failure is not None
+    assert failure.fix.startswith(fix)
 
 
 @pytest.mark.parametrize("moment", ["open", "close"])

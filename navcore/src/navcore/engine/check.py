@@ -206,8 +206,7 @@ def _without(samples: Sequence[Sample], refused: Sample, reason: str) -> tuple[l
 
 
 def _disagrees(agreement: Agreement) -> Failure:
-    return Failure(
-        "disagrees",
-        agreement.disagreement,
-        "pass tolerance=navcore.Tolerance(atol=..., rtol=...) if your task can bear this difference",
-    )
+    fix = "pass tolerance=navcore.Tolerance(atol=..., rtol=...) if your task can bear this difference"
+    if any(unlike in agreement.disagreement for unlike in (": shape is ", ": dtype is ")):
+        fix = "no tolerance covers that: write the model so that this route keeps it, or use another route"
+    return Failure("disagrees", agreement.disagreement, fix)

@@ -43,6 +43,7 @@ RUNNER_FAULTS = (
     "call-raises",
     "wrong",  # every element is 1 too large
     "nan",
+    "wrong-shape",  # an axis more
     "renames-output",
     "fixed-batch",  # takes no batch size but that of the first example
     "reuses-buffer",  # writes every result into the same array
@@ -109,6 +110,8 @@ def toy_result(fault: str, result: Array, buffer: dict[str, Array]) -> Array:
         return same
     if fault == "nan":
         return np.full_like(result, np.nan)
+    if fault == "wrong-shape":
+        return np.asarray(result[..., None])
     return np.asarray(result + 1) if fault == "wrong" else result
 
 
