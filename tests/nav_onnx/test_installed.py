@@ -47,6 +47,15 @@ def test_what_this_environment_has_is_no_trouble():
     assert onnxruntime.__version__ in dict(found.owners).values()
 
 
+def test_of_two_folders_the_first_counts(site, tmp_path):
+    later = tmp_path / "later" / "onnxruntime_gpu-1.10.0.dist-info"
+    later.mkdir(parents=True)
+    (later / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.10.0\n")
+    path = [*site(["onnxruntime-gpu"], "onnxruntime-gpu"), str(later.parent)]
+
+    assert (("onnxruntime-gpu", "1.30.0"),) == installed(path).owners
+
+
 def test_none_at_all_names_the_extra(site):
     assert "onnxruntime is not installed; pip install 'nav-onnx[cpu]'" == installed(site([])).trouble
 

@@ -11,6 +11,7 @@ from nav_onnx.placement import Placement, PlacementError, check_placement
 from nav_onnx.plugin import nav_describe
 from nav_onnx.run_onnxruntime import OnnxRuntimeRunner
 from nav_onnx.runners import ONNX_CPU, RUNNERS
+from nav_onnx.session_infer import SessionInfer
 from navcore.contracts import Model
 from navcore.domain import DeviceKind, Names
 from navcore.formats import Format
@@ -25,18 +26,25 @@ needs_qnn = pytest.mark.skipif(
     reason="onnxruntime-qnn, whose library simulates its processor on x86, is not installed; see `nox -s providers`",
 )
 
+needs_record = pytest.mark.skipif(
+    not hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"),
+    reason=f"onnxruntime {onnxruntime.__version__} does not tell who runs what; 1.24 does",
+)
+
 
 def _open(runner, path):
     model = Model(format=Format.ONNX, signature=nav_describe(path, None, Names()).signature, path=path)
     return runner.open(model, DeviceKind.CPU)
 
 
+@needs_record
 def test_a_runner_tells_how_many_nodes_ran_where(affine):
     with _open(ONNX_CPU, affine) as infer:
         assert {CPU: 1} == infer.placement()
         assert () == infer.notes()
 
 
+@needs_record
 def test_the_bodies_of_branches_count(save):
     value = ("v", FLOAT, ["N"])
     bodies = {
@@ -51,6 +59,7 @@ def test_the_bodies_of_branches_count(save):
         assert {CPU: 3} == infer.placement()
 
 
+@needs_record
 @pytest.mark.skipif(
     "AzureExecutionProvider" not in onnxruntime.get_available_providers(),
     reason="this onnxruntime has no AzureExecutionProvider, which takes only nodes of its own",
@@ -62,6 +71,17 @@ def test_a_session_that_leaves_everything_to_the_cpu_is_a_failure_though_its_pro
     )
     with pytest.raises(PlacementError, match=message), _open(runner, affine):
         pass
+
+
+def test_where_the_runtime_does_not_tell_nothing_is_said():
+    class OldSession:
+        """As those of onnxruntime before 1.24."""
+
+        run = None
+
+    infer = SessionInfer(OldSession(), ("y",), CPU)
+
+    assert ({}, ()) == (infer.placement(), infer.notes())
 
 
 def test_what_others_run_is_told_by_operator():

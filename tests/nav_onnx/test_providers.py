@@ -48,6 +48,10 @@ def test_a_provider_that_this_onnxruntime_lacks_is_told_with_what_has_it(name, f
     assert fix in reason.partition("; ")[2]
 
 
+@pytest.mark.skipif(
+    not hasattr(onnxruntime, "register_execution_provider_library"),
+    reason=f"onnxruntime {onnxruntime.__version__} loads no libraries; 1.24 does",
+)
 def test_a_library_that_cannot_be_loaded_is_told_with_the_loaders_words(tmp_path, monkeypatch):
     path = tmp_path / "libnone.so"
     (tmp_path / "ep_of_nobody.py").write_text(f"def get_library_path(): return {str(path)!r}\n")
@@ -59,6 +63,16 @@ def test_a_library_that_cannot_be_loaded_is_told_with_the_loaders_words(tmp_path
         f"ep_of_nobody cannot be loaded: {path}: cannot open shared object file: No such file or directory; "
         "install what it names, most often a driver"
     ) == why_no_device(provider)
+
+
+def test_a_runtime_that_loads_no_libraries_is_told_with_the_upgrade(monkeypatch):
+    monkeypatch.delattr(onnxruntime, "register_execution_provider_library", raising=False)
+    reason = why_no_device(Provider(name="NobodysExecutionProvider", library="ep_of_nobody"))
+
+    assert (
+        f"onnxruntime {onnxruntime.__version__} cannot load the library ep_of_nobody; "
+        "pip install --upgrade 'onnxruntime>=1.24'"
+    ) == reason
 
 
 def test_an_unlisted_provider_takes_arrays_of_the_cpu():

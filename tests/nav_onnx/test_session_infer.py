@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from nav_onnx.element_types import RAW
 from nav_onnx.plugin import nav_describe
 from nav_onnx.runners import ONNX_CPU
 from nav_onnx.session_infer import BoundInfer
 from navcore.contracts import Model
-from navcore.domain import DeviceKind, Names
+from navcore.domain import DeviceKind, Names, Signature, TensorSpec
 from navcore.formats import Format
 from navcore.testing.suites import RunnerSuite
 
@@ -83,9 +84,20 @@ class TestBfloat16(RunnerSuite):
         assert [[2, 2, 2]] * 2 == second["y"].astype(np.float32).tolist()
 
 
-@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"])
-def test_floats_of_eight_bits_go_in_and_out_bit_by_bit(save, name):
-    element = helper.np_dtype_to_tensor_dtype(np.dtype(name))
+def test_a_scalar_of_such_a_type_stays_a_scalar(save):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    path = save(nodes, [("x", TensorProto.BFLOAT16, [])], [("y", TensorProto.BFLOAT16, [])])
+    model = Model(format=Format.ONNX, signature=nav_describe(path, None, Names()).signature, path=path)
+    with ONNX_CPU.open(model, DeviceKind.CPU) as infer:
+        outputs = infer({"x": np.array(2.5, ml_dtypes.bfloat16)})
+
+    assert ((), 2.5) == (outputs["y"].shape, float(outputs["y"]))
+
+
+@pytest.mark.parametrize(
+    ("element", "name"), [(number, name) for number, name in RAW.items() if name.startswith(("float8_e4", "float8_e5"))]
+)
+def test_floats_of_eight_bits_go_in_and_out_bit_by_bit(save, element, name):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     path = save(nodes, [("x", element, ["N"])], [("y", element, ["N"])], opset=19)
     feeds = {"x": np.array([0.5, -1.5, 0], name)}
@@ -98,13 +110,10 @@ def test_floats_of_eight_bits_go_in_and_out_bit_by_bit(save, name):
     assert (0,) == empty["y"].shape
 
 
-def test_integers_of_four_bits_are_refused_by_name(save):
-    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
-    path = save(nodes, [("x", TensorProto.INT4, ["N"])], [("y", TensorProto.FLOAT, ["N"])])
-    model = Model(format=Format.ONNX, signature=nav_describe(path, None, Names()).signature, path=path)
+def test_integers_of_four_bits_are_unsuited_by_name(affine):
+    given, made = TensorSpec("x", "int4", ("N",)), TensorSpec("y", "float32", ("N",))
+    model = Model(format=Format.ONNX, signature=Signature((given,), (made,)), path=affine)
+    message = "x: int4[N] has several elements to a byte, and ONNX Runtime takes no such arrays from Python"
 
-    assert (
-        "x: int4[N] has several elements to a byte, and ONNX Runtime takes no such arrays from Python"
-        == ONNX_CPU.unsuited(model)
-    )
-    assert ONNX_CPU.unsuited(attrs.evolve(model, signature=attrs.evolve(model.signature, inputs=()))) is None
+    assert message == ONNX_CPU.unsuited(model)
+    assert ONNX_CPU.unsuited(attrs.evolve(model, signature=Signature((), (made,)))) is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from nav_onnx.element_types import PACKED, RAW
 from navcore.domain import Dimension, Signature, TensorSpec
 from navcore.errors import ModelFileError
 
@@ -71,9 +72,9 @@ def _tensor(value: Any, side: str, path: Path) -> Declared:
             f"{side} {value.name!r} of {path} has elements of type {held}; only numbers can be compared",
             "export the model with numeric inputs and outputs, for example token ids in place of text",
         )
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
-    if tensor.elem_type == onnx.TensorProto.BFLOAT16:
-        dtype = "bfloat16"  # onnx before 1.19 maps it to float32
+    # onnx before 1.19 knows other types for these, such as float32 for bfloat16.
+    named = {**RAW, **PACKED}.get(tensor.elem_type)
+    dtype = named or onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     if not tensor.HasField("shape"):
         raise ModelFileError(
             f"{side} {value.name!r} of {path} does not declare its number of axes",

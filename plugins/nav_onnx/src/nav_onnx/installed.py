@@ -101,12 +101,11 @@ def missing_runtime() -> str | None:
 
 def _owners(path: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
     places = list(sys.path if path is None else path)
-    found = {
-        name: distribution.version
-        for name in _NAMES
-        for distribution in metadata.distributions(name=name, path=places)
-        if _owns(distribution)
-    }
+    found: dict[str, str] = {}
+    for name in _NAMES:
+        for distribution in metadata.distributions(name=name, path=places):
+            if _owns(distribution):
+                found.setdefault(name, distribution.version)  # of two folders, the first is imported from
     return tuple(sorted(found.items()))
 
 

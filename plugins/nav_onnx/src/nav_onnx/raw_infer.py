@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any
 
 import numpy as np
 
+from nav_onnx.element_types import PACKED, RAW
 from nav_onnx.session_infer import SessionInfer
 from navcore.contracts import Array, Tensors
 from navcore.domain import Signature
 
 __all__ = ["RawInfer", "needs_raw", "untakable"]
 
-_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17, "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20}
-"""By NumPy-style name, the number of each type in `onnx.TensorProto`."""
-
-_PACKED = ("int4", "uint4", "int2", "uint2", "float4_e2m1fn")
+_NUMBERS = {name: number for number, name in RAW.items()}
 
 
 def needs_raw(signature: Signature) -> bool:
     """Return whether an input or output has such elements."""
-    return any(spec.dtype in _TYPES for spec in (*signature.inputs, *signature.outputs))
+    return any(spec.dtype in _NUMBERS for spec in (*signature.inputs, *signature.outputs))
 
 
 def untakable(signature: Signature) -> str | None:
     """Return why arrays of these types cannot be passed at all, as one sentence, or None where they can."""
     for spec in (*signature.inputs, *signature.outputs):
-        if spec.dtype in _PACKED:
+        if spec.dtype in PACKED.values():
             return f"{spec} has several elements to a byte, and ONNX Runtime takes no such arrays from Python"
     return None
 
@@ -53,8 +52,8 @@ class RawInfer(SessionInfer):
 def _value(array: Array) -> Any:
     import onnxruntime
 
-    array = np.ascontiguousarray(array)
-    if (element := _TYPES.get(array.dtype.name)) is None:
+    array = np.asarray(array, order="C")  # np.ascontiguousarray would give a scalar an axis
+    if (element := _NUMBERS.get(array.dtype.name)) is None:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     raw = array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(raw, element)
@@ -63,10 +62,11 @@ def _value(array: Array) -> Any:
 def _array(value: Any, dtype: str) -> Array:
     """Return the value as an array; of a type that ONNX Runtime has no NumPy type for, as a copy of its bytes."""
     array: Array
-    if dtype not in _TYPES:
+    if dtype not in _NUMBERS:
         array = value.numpy()
         return array
-    size = value.tensor_size_in_bytes()
+    kind, shape = np.dtype(dtype), value.shape()
+    size = math.prod(shape) * kind.itemsize
     content = ctypes.string_at(value.data_ptr(), size) if size else b""
-    array = np.frombuffer(bytearray(content), np.dtype(dtype)).reshape(value.shape())
+    array = np.frombuffer(bytearray(content), kind).reshape(shape)
     return array

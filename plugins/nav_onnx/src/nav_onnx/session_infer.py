@@ -60,7 +60,7 @@ class BoundInfer(SessionInfer):
         """Return a step that copies these arrays to places on the device that it has taken once, and runs there."""
         import onnxruntime
 
-        held = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+        held = {name: np.asarray(array, order="C") for name, array in feeds.items()}
         binding, session, names, device = self._session.io_binding(), self._session, self._names, self._device
         places = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in held.items()}
         for name, place in places.items():
