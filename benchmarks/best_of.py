@@ -5,11 +5,12 @@ python benchmarks/best_of.py [--model NAME ...] [--size full|tiny] [--rounds N] 
 
 Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
 hand-written calls of the same runtimes with their default settings (hand_written.py) run at the batch size that the
-choice was measured at: all in one process, in blocks, in random order in every round. Thread pools spin for a while
-after a call, so there is a pause before every block, and a call that does not count. A hand-written way counts where it
-gives what the module gives, for all samples. The ratio is the median over the rounds of the time of the best
-hand-written way by that of ours, with its 95 % interval: above 1 ours is faster, at least 0.98 is wanted. The best one
-is the one with the shortest median of these very rounds, so chance favours it.
+choice was measured at: each in a process of its own, one at a time, in blocks, in random order in every round. Thread
+pools spin for a while after a call, so there is a pause before every block, and a call that does not count. A
+hand-written way counts where it gives what the module gives, for all samples that it takes. The ratio is the median
+over the rounds of the time of the best hand-written way by that of ours, with its 95 % interval: above 1 ours is
+faster, at least 0.98 is wanted. The best one is the one with the shortest median of these very rounds, so chance
+favours it.
 
 --static also exports with all sizes fixed to those that are timed, which serves no other input; it is told apart.
 """
@@ -17,38 +18,42 @@ is the one with the shortest median of these very rounds, so chance favours it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import math
 import os
+import pickle
 import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from hand_written import WAYS, Case, Step, arrays_of
-from torch_zoo import MODELS, SIZES, Loaded, load
+from hand_worker import Given, Worker, block_ms
+from hand_written import WAYS
+from torch_zoo import MODELS, SIZES, load
 
 import navcore as nav
 from navcore.contracts import Tensors
-from navcore.engine.compare import compare
 from navcore.engine.shapes import resized
 from navcore.engine.statistics import ratio
 
 OURS = "navcore, infer"
 BOUND = "navcore, bind"
 STATIC = ", static"
+EXPORTS = ("torch.export", "AOTInductor", "ONNX Runtime", "OpenVINO")
 WANTED = 0.98
-PAUSE_S = 0.03
 BLOCK_S = 0.1
+
+Block = Callable[[int], float]
+"""Times so many calls; returns the time of one in ms."""
 
 
 def main() -> int:
@@ -63,7 +68,7 @@ def main() -> int:
     parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        print(json.dumps(one(load(asked.one, asked.size), asked)))
+        print(json.dumps(one(asked.one, asked)))
         return 0
     found: dict[str, Any] = {}
     for name in asked.model:
@@ -90,9 +95,10 @@ def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
     return figures
 
 
-def one(loaded: Loaded, asked: argparse.Namespace) -> dict[str, Any]:
+def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one model."""
     folder = Path(tempfile.mkdtemp())
+    loaded = load(name, asked.size)
     try:
         package = nav.optimize(
             loaded.module,
@@ -105,11 +111,17 @@ def one(loaded: Loaded, asked: argparse.Namespace) -> dict[str, Any]:
         )
         session = package.get_runner(strategy=nav.MaxThroughputStrategy())
         size = session.choice.measurement.batch_size
-        with session:
-            feeds = timed_inputs(package, size)
-            ways: dict[str, Step] = {OURS: lambda: session.infer(feeds), BOUND: session.bind(feeds)}
-            written, reasons = by_hand(loaded, package, feeds, folder, asked.static)
-            blocks = interleaved({**ways, **written}, asked.rounds)
+        feeds = timed_inputs(package, size)
+        write_given(package, feeds, folder)
+        with contextlib.ExitStack() as stack:
+            written, reasons = by_hand(name, asked, folder, stack)
+            stack.enter_context(session)
+            bound = session.bind(feeds)
+            ours: dict[str, Block] = {
+                OURS: lambda calls: block_ms(lambda: session.infer(feeds), calls),
+                BOUND: lambda calls: block_ms(bound, calls),
+            }
+            blocks = interleaved({**ours, **written}, asked.rounds)
         return figures(session.name, size, blocks, reasons)
     finally:
         shutil.rmtree(folder)
@@ -124,78 +136,54 @@ def timed_inputs(package: nav.Package, size: int | None) -> Tensors:
     return resized(inputs, [name for name in signature.input_names if signature.batched(name)], size)
 
 
+def write_given(package: nav.Package, feeds: Tensors, folder: Path) -> None:
+    """Write what the processes need."""
+    samples = zip(package.status.samples, package.samples(), strict=True)
+    given = Given(
+        call=package.model.call,
+        signature=package.status.signature,
+        feeds=feeds,
+        samples=tuple(inputs for summary, (inputs, _) in samples if summary.given),
+    )
+    (folder / "given").write_bytes(pickle.dumps(given))
+
+
 def by_hand(
-    loaded: Loaded, package: nav.Package, feeds: Tensors, folder: Path, static: bool
-) -> tuple[dict[str, Step], dict[str, str]]:
-    """Return the ways that work on the timed inputs, and the reasons of the others."""
-    steps: dict[str, Step] = {}
+    name: str, asked: argparse.Namespace, folder: Path, stack: contextlib.ExitStack
+) -> tuple[dict[str, Block], dict[str, str]]:
+    """Return the ways that work, each in a process that waits, and the reasons of the others."""
+    tried = {way: (way, True) for way in WAYS}
+    if asked.static:
+        tried |= {f"{way}{STATIC}": (way, False) for way in EXPORTS}
+    working: dict[str, Block] = {}
     reasons: dict[str, str] = {}
-    exports = {name: way for name, way in WAYS.items() if name not in ("eager", "torch.compile", "torch.jit.trace")}
-    tried = {**{name: (way, True) for name, way in WAYS.items()}}
-    tried |= {f"{name}{STATIC}": (way, False) for name, way in exports.items()} if static else {}
-    for name, (way, varying) in tried.items():
-        case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder, varying=varying)
-        # What torch.compile has seen at other sizes, it compiles for other sizes: its default is what it does first.
-        alone = name == "torch.compile" or not varying
-        try:
-            prepare = way(case)
-            reasons[name] = disagreement(prepare, package, feeds, case, alone)
-            if not reasons[name]:
-                steps[name] = prepare(feeds)
-        except Exception as error:  # frameworks raise anything
-            reasons[name] = first_cause(error)
-    return steps, {name: reason for name, reason in reasons.items() if reason}
+    for label, (way, varying) in tried.items():
+        worker = Worker(way, varying, name, asked.size, folder)
+        if worker.reason:
+            reasons[label] = worker.reason
+            worker.close()
+        else:
+            stack.callback(worker.close)
+            working[label] = worker.block_ms
+    return working, reasons
 
 
-def first_cause(error: BaseException) -> str:
-    """Return the first line of the first cause."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    return f"{type(error).__name__}: {lines[0][:200]}"
-
-
-def disagreement(prepare: Any, package: nav.Package, feeds: Tensors, case: Case, alone: bool) -> str:
-    """Return how a way differs from the module, on the timed inputs and, unless alone, on all samples; or nothing."""
-    reference = WAYS["eager"](case)
-    cases = [feeds, *([] if alone else [inputs for inputs, _ in package.samples()])]
-    for inputs in cases:
-        expected, got = (arrays_of(made(inputs)()) for made in (reference, prepare))
-        if len(expected) != len(got):
-            return f"gives {len(got)} outputs, and the module gives {len(expected)}"
-        named = [{f"output {place}": array for place, array in enumerate(arrays)} for arrays in (expected, got)]
-        found = compare(named[:1], named[1:])
-        if not found.within:
-            return f"disagrees with the module: {found.disagreement}"
-    return ""
-
-
-def interleaved(ways: Mapping[str, Step], rounds: int) -> dict[str, list[float]]:
+def interleaved(ways: Mapping[str, Block], rounds: int) -> dict[str, list[float]]:
     """Return the time per call in ms of every block, by way; every round has one block of each."""
-    calls = {name: fitting(step) for name, step in ways.items()}
+    calls = {name: fitting(block) for name, block in ways.items()}
     blocks: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
     for _ in range(rounds):
         for name in random.sample(list(ways), len(ways)):
-            blocks[name].append(block_ms(ways[name], calls[name]))
+            blocks[name].append(ways[name](calls[name]))
     return blocks
 
 
-def fitting(step: Step) -> int:
-    """Return how many calls a block holds, after three calls that warm up."""
-    for _ in range(3):
-        step()
-    return max(1, math.ceil(BLOCK_S * 1e3 / block_ms(step, 1)))
-
-
-def block_ms(step: Step, calls: int) -> float:
-    """Return the time of one call in ms, after a pause and a call that wakes the threads."""
-    time.sleep(PAUSE_S)
-    step()
-    start = time.perf_counter()
-    for _ in range(calls):
-        step()
-    return (time.perf_counter() - start) / calls * 1e3
+def fitting(block: Block) -> int:
+    """Return how many calls a block holds, after two blocks that warm up."""
+    for _ in range(2):
+        block(1)
+    return max(1, math.ceil(BLOCK_S * 1e3 / block(1)))
 
 
 def figures(

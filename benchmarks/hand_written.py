@@ -15,7 +15,7 @@ import numpy as np
 
 from navcore.contracts import Array, Model, Tensors
 
-__all__ = ["WAYS", "Case", "Step", "arrays_of"]
+__all__ = ["WAYS", "Case", "Prepare", "Step", "arrays_of"]
 
 Step = Callable[[], Any]
 """One call on inputs that were placed before; returns what the runtime gives."""
@@ -33,8 +33,8 @@ class Case:
         model: What navcore knows of the call: names and order of the inputs, and which dimensions vary.
         feeds: The inputs that will be timed; also what is exported with.
         folder: For files.
-        varying: Whether exports keep the dimensions open that vary between the samples; otherwise they are fixed to
-            those of the feeds.
+        varying: Whether exports keep the dimensions open that vary between the samples, where torch can; otherwise
+            they are fixed to those of the feeds.
     """
 
     module: Any
@@ -48,9 +48,11 @@ class Case:
         positional, keywords = self.model.call.arguments([_tensor(feeds[name]) for name in self.model.call.inputs])
         return tuple(positional), dict(keywords)
 
-    def open_axes(self, dimension: Callable[[str], Any]) -> Any:
+    def open_axes(self) -> Any:
         """Return `dynamic_shapes` for torch: for each argument, which of its axes vary; None where none may."""
         import torch
+
+        auto = torch.export.Dim.AUTO
 
         if not self.varying:
             return None
@@ -58,7 +60,7 @@ class Case:
         positional, keywords = self.model.call.arguments(tensors)
         bound = inspect.signature(self.module.forward).bind(*positional, **keywords)
         axes = {
-            id(tensor): {axis: dimension(size) for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+            id(tensor): {axis: auto for axis, size in enumerate(spec.shape) if isinstance(size, str)}
             for tensor, spec in zip(tensors, self.model.signature.inputs, strict=True)
         }
         return torch.utils._pytree.tree_map(lambda leaf: axes.get(id(leaf)), dict(bound.arguments))
@@ -130,9 +132,8 @@ def _exported(case: Case) -> Any:
     import torch
 
     positional, keywords = case.arguments(case.feeds)
-    shapes = case.open_axes(lambda _: torch.export.Dim.DYNAMIC)
     with torch.no_grad():
-        return torch.export.export(case.module, positional, keywords, dynamic_shapes=shapes)
+        return torch.export.export(case.module, positional, keywords, dynamic_shapes=case.open_axes())
 
 
 def exported(case: Case) -> Prepare:
@@ -153,7 +154,7 @@ def _onnx_file(case: Case) -> str:
 
     positional, keywords = case.arguments(case.feeds)
     path = case.file("model.onnx")
-    shapes = case.open_axes(lambda name: name)
+    shapes = case.open_axes()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

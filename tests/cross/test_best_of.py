@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from best_of import BOUND, OURS, STATIC, figures, first_cause, interleaved
+from best_of import BOUND, OURS, STATIC, figures, interleaved
+from hand_worker import difference, first_cause
 
 ROUNDS = 8
 
@@ -42,10 +45,25 @@ def test_ways_for_one_size_only_are_told_apart() -> None:
     assert {"varying": "eager", STATIC: f"AOTInductor{STATIC}"} == {kind: each["way"] for kind, each in best.items()}
 
 
-def test_every_way_runs_a_block_in_every_round() -> None:
-    blocks = interleaved({"one": lambda: None, "other": lambda: None}, rounds=2)
+def test_every_way_runs_a_block_in_every_round_after_its_warm_up() -> None:
+    asked: list[tuple[str, int]] = []
 
-    assert {"one": 2, "other": 2} == {name: len(values) for name, values in blocks.items()}
+    def block(name: str, ms: float) -> Callable[[int], float]:
+        return lambda calls: asked.append((name, calls)) or ms
+
+    blocks = interleaved({"quick": block("quick", 1.0), "slow": block("slow", 500.0)}, rounds=2)
+
+    assert {"quick": [1.0] * 2, "slow": [500.0] * 2} == blocks
+    assert [1, 1, 1, 100, 100] == [calls for name, calls in asked if name == "quick"]
+    assert [1] * 5 == [calls for name, calls in asked if name == "slow"]
+
+
+def test_a_way_that_gives_something_else_does_not_count() -> None:
+    ones = np.ones((2, 3), np.float32)
+
+    assert "" == difference([ones], [ones])
+    assert "gives 2 outputs, and the module gives 1" == difference([ones], [ones, ones])
+    assert "disagrees with the module: output 'output 0'" in difference([ones], [ones * 2])
 
 
 def test_the_reason_of_a_way_that_fails_is_its_first_cause() -> None:

@@ -1,0 +1,145 @@
+"""One hand-written way in a process of its own: made, compared with the module, then timed block by block.
+
+best_of.py starts it, so that a runtime that crashes costs one way, and that no runtime's idle threads are those of
+another. What it answers goes to the standard output that it was started with, one line of JSON for each request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from hand_written import WAYS, Case, Prepare, Step, arrays_of
+from torch_zoo import load
+
+from navcore.contracts import Array, Model, Tensors
+from navcore.engine.compare import compare
+
+__all__ = ["Given", "Worker", "block_ms"]
+
+PAUSE_S = 0.03
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Given:
+    """What the process needs besides the module, which it loads anew: the same seed gives the same weights.
+
+    Attributes:
+        call, signature: Of navcore's description of the module.
+        feeds: The inputs that will be timed.
+        samples: Inputs of the user's samples.
+    """
+
+    call: Any
+    signature: Any
+    feeds: Tensors
+    samples: tuple[Tensors, ...]
+
+
+def block_ms(step: Step, calls: int) -> float:
+    """Return the time of one call in ms, after a pause in which threads fall asleep and a call that wakes them."""
+    time.sleep(PAUSE_S)
+    step()
+    start = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - start) / calls * 1e3
+
+
+class Worker:
+    """The process, as best_of.py holds it."""
+
+    def __init__(self, way: str, varying: bool, model: str, size: str, folder: Path) -> None:
+        command = [sys.executable, __file__, way, str(int(varying)), model, size, str(folder)]
+        pipe = subprocess.PIPE
+        with Path(folder, f"{way}-{varying}.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, bufsize=1)
+        self.reason = self._answer()
+        """Why the way does not count; empty where it does."""
+
+    def block_ms(self, calls: int) -> float:
+        """Return the time of one call in ms."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{calls}\n")
+        return float(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        return json.loads(line) if line else f"its process died with {self._process.wait()}"
+
+
+def main() -> None:
+    """Make the way, say why it does not count or nothing, then time as many calls as are asked for."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # exporters print
+    way, varying, name, size, folder = sys.argv[1:]
+    given: Given = pickle.loads(Path(folder, "given").read_bytes())
+    loaded = load(name, size)
+    model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
+    case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=Path(folder), varying=bool(int(varying)))
+    try:
+        prepare = WAYS[way](case)
+        # What torch.compile has seen at other sizes, it compiles for other sizes: its default is what it does first.
+        others = given.samples if way != "torch.compile" and case.varying else ()
+        reason = disagreement(prepare, case, others)
+        step = prepare(given.feeds)
+    except Exception as error:  # frameworks raise anything
+        reason = first_cause(error)
+    print(json.dumps(reason), file=answers)
+    while not reason and (line := sys.stdin.readline()):
+        print(json.dumps(block_ms(step, int(line))), file=answers)
+
+
+def disagreement(prepare: Prepare, case: Case, others: Sequence[Tensors]) -> str:
+    """Return how a way differs from the module, or nothing.
+
+    Other samples than the one that is timed may be refused, because then they are known not to work.
+    """
+    reference = WAYS["eager"](case)
+    for inputs in (case.feeds, *others):
+        expected = arrays_of(reference(inputs)())
+        try:
+            got = arrays_of(prepare(inputs)())
+        except Exception:
+            if inputs is case.feeds:
+                raise
+            continue
+        if found := difference(expected, got):
+            return found
+    return ""
+
+
+def difference(expected: Sequence[Array], got: Sequence[Array]) -> str:
+    """Return where outputs differ by more than the default tolerance, or nothing."""
+    if len(expected) != len(got):
+        return f"gives {len(got)} outputs, and the module gives {len(expected)}"
+    named = [{f"output {place}": array for place, array in enumerate(arrays)} for arrays in (expected, got)]
+    found = compare(named[:1], named[1:])
+    return "" if found.within else f"disagrees with the module: {found.disagreement}"
+
+
+def first_cause(error: BaseException) -> str:
+    """Return the first telling line of the first cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception from")] or ["no message"]
+    return f"{type(error).__name__}: {telling[0][:200]}"
+
+
+if __name__ == "__main__":
+    main()
