@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from nav_torch.beyond import beyond_torch_export
 from nav_torch.export_error import explained
 from nav_torch.flat import example_tensors, flat_module
 from nav_torch.infer import infer_artifact, infer_live
@@ -29,13 +30,17 @@ class ExportedProgramExporter(Exporter):
     """Writes an exported program in which every named dimension may vary, in the range that torch found.
 
     Attributes:
-        custom_args: Further arguments for torch.export.export, such as `strict`.
+        custom_args: Further arguments for torch.export.export. With `strict=True` it cannot follow what makes the
+            module's arguments of flat tensors (torch 2.13).
     """
 
     name: str = "torch-exportedprogram"
     source: Format = Format.TORCH
     target: Format = Format.TORCH_EXPORTEDPROGRAM
     custom_args: Arguments = ()
+
+    def unsuited(self, model: Model) -> str | None:
+        return beyond_torch_export(model.object)
 
     def write(self, model: Model, out: Path) -> Signature:
         import torch

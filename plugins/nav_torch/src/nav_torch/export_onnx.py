@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from nav_torch.beyond import beyond_onnx, beyond_torch_export
 from nav_torch.export_error import explained
 from nav_torch.export_onnx_file import OnnxFileExporter
 from nav_torch.flat import example_tensors, flat_module
@@ -68,6 +69,9 @@ class OnnxExporter(Exporter):
     def from_file(self, path: str | os.PathLike[str]) -> OnnxFileExporter:
         """Return an exporter that takes the file in place of making one."""
         return OnnxFileExporter(path=os.fspath(path))
+
+    def unsuited(self, model: Model) -> str | None:
+        return beyond_torch_export(model.object) or beyond_onnx(model)
 
     def write(self, model: Model, out: Path) -> Signature:
         import torch

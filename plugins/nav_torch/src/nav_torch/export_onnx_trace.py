@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from nav_torch.beyond import beyond_onnx
 from nav_torch.export_error import explained
 from nav_torch.export_onnx import OPSET, check_opset
 from nav_torch.export_onnx_file import OnnxFileExporter
@@ -67,6 +68,9 @@ class OnnxTraceExporter(Exporter):
     def from_file(self, path: str | os.PathLike[str]) -> OnnxFileExporter:
         """Return an exporter that takes the file in place of making one."""
         return OnnxFileExporter(path=os.fspath(path))
+
+    def unsuited(self, model: Model) -> str | None:
+        return beyond_onnx(model)
 
     def write(self, model: Model, out: Path) -> Signature:
         with untouched(model.object), quiet_jit():

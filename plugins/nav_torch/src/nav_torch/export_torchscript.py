@@ -17,6 +17,7 @@ from nav_torch.jit_type import JitType
 from nav_torch.proof import prove, prove_negated
 from nav_torch.run_torchscript import missing_jit
 from nav_torch.sizes import ordered_examples
+from nav_torch.state import refuse_changing_state
 from nav_torch.tensors import device_of
 from nav_torch.untouched import untouched
 from navcore.configs import Arguments, thawed_arguments
@@ -37,11 +38,11 @@ class TorchScriptExporter(Exporter):
 
     Attributes:
         jit_type: Whether the user's module is traced or scripted.
-        strict: Whether tracing refuses modules that return dicts and lists to each other.
+        strict: As torch.jit.trace takes it; dicts and lists, which it is about, are taken apart before.
         custom_args: Further arguments for torch.jit.trace, or torch.jit.script.
     """
 
-    jit_type: JitType = attrs.field(default=JitType.TRACE, validator=attrs.validators.instance_of(JitType))
+    jit_type: JitType = attrs.field(default=JitType.TRACE, converter=JitType)
     name: str = attrs.field()
     source: Format = Format.TORCH
     target: Format = Format.TORCHSCRIPT
@@ -78,6 +79,7 @@ class TorchScriptExporter(Exporter):
     def _scripted(self, model: Model) -> Any:
         import torch
 
+        refuse_changing_state(model)
         with explained("torch.jit.script", model.object):
             module = torch.jit.script(model.object, **thawed_arguments(self.custom_args))
             return _around(model, module, strict=self.strict)
