@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Held", "HeldTensor", "held_in", "same"]
+from nav_torch.values import Store, Values, same_bits
+
+__all__ = ["Found", "Held", "HeldTensor", "held_in", "same"]
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
@@ -19,12 +21,12 @@ class HeldTensor:
 
     tensor: Any
     memory: Any
-    values: Any
+    values: Values
 
     @staticmethod
-    def of(tensor: Any) -> HeldTensor:
-        """Return the tensor as it is."""
-        return HeldTensor(tensor, tensor.detach(), tensor.detach().clone())
+    def of(tensor: Any, store: Store) -> HeldTensor:
+        """Return the tensor as it is, its values in the store."""
+        return HeldTensor(tensor, tensor.detach(), store.keep(tensor))
 
     def put_back(self) -> bool:
         """Give the tensor its memory and values back, and return whether they were others.
@@ -33,11 +35,11 @@ class HeldTensor:
         """
         import torch
 
-        written = not _same_bits(self.memory, self.values)
+        written = not self.values.are_in(self.memory)
         moved = self.tensor.data_ptr() != self.memory.data_ptr() or self.tensor.shape != self.memory.shape
         with torch.no_grad():
             if written:
-                self.memory.copy_(self.values)
+                self.values.write_to(self.memory)
             if moved:
                 self.tensor.data = self.memory
         return written or moved
@@ -67,26 +69,39 @@ class _HeldContainer:
         return True
 
 
+@attrs.frozen(eq=False)
+class Found:
+    """What was found in a module so far.
+
+    Attributes:
+        ids: Of tensors and containers.
+        store: Where the values of the tensors are.
+    """
+
+    ids: set[int] = attrs.field(factory=set)
+    store: Store = attrs.field(factory=Store)
+
+
 Held = HeldTensor | _HeldContainer
 """Something whose contents can be put back."""
 
 
-def held_in(value: Any, seen: set[int]) -> Iterator[Held]:
+def held_in(value: Any, seen: Found) -> Iterator[Held]:
     """Yield every tensor and container in a value: itself, and what lies in it at any depth.
 
     Only those of torch's and Python's own classes: what others do when they are written to is theirs.
 
     Args:
         value: Anything.
-        seen: Ids of what was found before, which is left out; what is found is added.
+        seen: What was found before, which is left out; what is found is added.
     """
-    if id(value) in seen:
+    if id(value) in seen.ids:
         return
     if _has_values(value):
-        seen.add(id(value))
-        yield HeldTensor.of(value)
+        seen.ids.add(id(value))
+        yield HeldTensor.of(value, seen.store)
     elif type(value) in (list, dict, set, tuple, deque, OrderedDict, defaultdict):
-        seen.add(id(value))
+        seen.ids.add(id(value))
         if type(value) is not tuple:
             yield _HeldContainer.of(value)
         for item in value.values() if isinstance(value, dict) else value:
@@ -119,26 +134,9 @@ def same(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, torch.Tensor):
-        return _has_values(left) and _has_values(right) and _same_bits(left, right)
+        return _has_values(left) and _has_values(right) and same_bits(left, right)
     if isinstance(left, _PLAIN):
         return repr(left) == repr(right)  # by which nan equals itself
     if isinstance(left, dict):
         return list(left) == list(right) and all(same(value, right[key]) for key, value in left.items())
     return isinstance(left, tuple | list) and len(left) == len(right) and all(map(same, left, right))
-
-
-def _same_bits(left: Any, right: Any) -> bool:
-    import torch
-
-    if (left.dtype, left.shape, left.device) != (right.dtype, right.shape, right.device):
-        return False
-    if left.is_quantized:
-        return bool(torch.equal(left, right))
-    return bool(torch.equal(_bits(left), _bits(right)))  # by which nan equals itself
-
-
-def _bits(tensor: Any) -> Any:
-    import torch
-
-    plain = tensor.detach().resolve_conj().resolve_neg()
-    return plain.contiguous().reshape(-1).view(torch.uint8)

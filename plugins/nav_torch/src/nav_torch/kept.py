@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from nav_torch.held import Held, HeldTensor, held_in, same
+from nav_torch.held import Found, Held, HeldTensor, held_in, same
 
 __all__ = ["Kept", "contents_kept"]
 
@@ -44,7 +44,7 @@ class Kept:
     @staticmethod
     def of(module: Any) -> Kept:
         """Return the module as it is."""
-        parts, seen = module.named_modules(), set[int]()
+        parts, seen = module.named_modules(), Found()
         return Kept(tuple(_Part.of(name, part, seen) for name, part in parts if not _is_uninitialised(part)))
 
     def put_back(self) -> None:
@@ -81,7 +81,7 @@ class _Table:
     held: dict[str, tuple[Held, ...]]
 
     @staticmethod
-    def of(kind: str, now: MutableMapping[str, Any], inside: Iterable[str], seen: set[int]) -> _Table:
+    def of(kind: str, now: MutableMapping[str, Any], inside: Iterable[str], seen: Found) -> _Table:
         """Return the table as it is; `inside` names those whose contents are kept too, unless they are seen already."""
         before = dict(now.items())
         return _Table(kind, now, before, {name: tuple(held_in(before[name], seen)) for name in inside})
@@ -109,7 +109,7 @@ class _Part:
     tables: tuple[_Table, ...]
 
     @staticmethod
-    def of(name: str, part: Any, seen: set[int]) -> _Part:
+    def of(name: str, part: Any, seen: Found) -> _Part:
         """Return the submodule as it is."""
         import torch
 
