@@ -10,8 +10,9 @@ from typing import Any
 from nav_onnx.describe import describe
 from nav_onnx.facts import environment
 from nav_onnx.fingerprint import fingerprint
+from nav_onnx.passes import PASSES
 from nav_onnx.runners import RUNNERS
-from navcore.contracts import Description, Runner
+from navcore.contracts import Converter, Description, Runner
 from navcore.domain import Names
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -34,6 +35,11 @@ def nav_describe(model: Any, sample: Any, names: Names) -> Description:
 @hookimpl
 def nav_fingerprint(model: Any) -> str | None:
     return fingerprint(model)
+
+
+@hookimpl
+def nav_converters() -> Iterable[Converter]:
+    yield from PASSES
 
 
 @hookimpl
