@@ -101,6 +101,13 @@ def memory(session: nox.Session) -> None:
 
 
 @nox.session
+def node_tests(session: nox.Session) -> None:
+    """Run all of ONNX's own cases of single operators, about 1,900, through our runners; `tests` runs 120 of them."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS[1:]), *PYTEST)
+    _pytest(session, "tests/conformance", NAVCORE_NODE_CASES="all")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Change valid packages at random, 27,000 times: the thorough form of what `tests` tries a few hundred times."""
     session.install(*_in_place(NAVCORE), *PYTEST)

@@ -21,14 +21,17 @@ from navcore.formats import Format
 __all__ = ["Kind", "NodeCase", "Outcome", "Runtime", "all_cases", "judge", "sampled", "summary"]
 
 
+_RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+
+
 class Kind(str, Enum):
     """How a case ended."""
 
     PASSED = "passed"
-    UNFIT = "inputs or outputs are no arrays"
+    UNFIT = "no arrays go in or out, or outputs are random"
     REFUSED = "refused by our tool, with a reason"
     LACKS = "the runtime does not implement it"
-    DIFFERS = "the runtime alone gives the same wrong outputs"
+    DIFFERS = "the runtime alone gives wrong outputs as well"
     OURS = "ours"
 
 
@@ -41,7 +44,8 @@ class NodeCase:
         model: An `onnx.ModelProto`.
         inputs, outputs: Arrays by name; empty for a case that is unfit.
         rtol, atol: How close outputs must be.
-        unfit: Why arrays by name cannot express it; empty where they can.
+        unfit: Why it cannot be told whether it passes: it takes or gives something other than arrays, or its outputs
+            are random; empty where it can.
     """
 
     name: str
@@ -104,7 +108,7 @@ def judge(case: NodeCase, runtime: Runtime, folder: Path) -> Outcome:
     """Run a case and say whose fault it is if it fails.
 
     It is ours unless our tool says in words of its own what it does not take, the runtime says that it does not
-    implement something, or the runtime gives the very same outputs without us.
+    implement something and fails without us too, or the runtime gives wrong outputs without us too.
     """
     if case.unfit:
         return Outcome(case.name, Kind.UNFIT, case.unfit)
@@ -114,13 +118,13 @@ def judge(case: NodeCase, runtime: Runtime, folder: Path) -> Outcome:
     try:
         outputs = runtime.run(model)
     except NavError as error:
-        return Outcome(case.name, Kind.REFUSED, str(error))
+        return Outcome(case.name, Kind.REFUSED, error.cause)
     except Exception as error:  # whatever a runtime raises
-        return _blame(case, error, runtime)
+        return _blame(case, error, runtime, path)
     wrong = difference(outputs, case)
     if not wrong:
         return Outcome(case.name, Kind.PASSED)
-    return Outcome(case.name, Kind.DIFFERS if _same(outputs, runtime, path, case) else Kind.OURS, wrong)
+    return Outcome(case.name, Kind.DIFFERS if _wrong_alone(runtime, path, case) else Kind.OURS, wrong)
 
 
 def difference(outputs: Tensors, case: NodeCase) -> str:
@@ -150,6 +154,8 @@ def summary(name: str, outcomes: Iterable[Outcome]) -> str:
 def _case(found: Any) -> NodeCase:
     graph = found.model.graph
     blank = NodeCase(found.name, found.model, {}, {}, found.rtol, found.atol)
+    if any(_is_random(node) for node in graph.node):
+        return attrs.evolve(blank, unfit="its outputs are random")
     for side, values in (("input", graph.input), ("output", graph.output)):
         for value in values:
             kind = value.type.WhichOneof("value")
@@ -161,39 +167,52 @@ def _case(found: Any) -> NodeCase:
     return attrs.evolve(blank, inputs=given, outputs=right)
 
 
+def _is_random(node: Any) -> bool:
+    """Return whether an operator draws numbers; a dropout does where it is told to train."""
+    return node.op_type in _RANDOM or (node.op_type == "Dropout" and len(node.input) > 2)
+
+
 def _array(data: Any) -> Any:
     from onnx import TensorProto, numpy_helper
 
     return numpy_helper.to_array(data) if isinstance(data, TensorProto) else np.asarray(data)
 
 
-def _blame(case: NodeCase, error: Exception, runtime: Runtime) -> Outcome:
+def _blame(case: NodeCase, error: Exception, runtime: Runtime, path: Path) -> Outcome:
+    """Say whose fault an exception is: the runtime's where it fails alone as well, in words that are known."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    for what, pattern in runtime.lacks.items():
-        if re.search(pattern, text):
-            return Outcome(case.name, Kind.LACKS, f"{what}: {text[:400]}")
-    return Outcome(case.name, Kind.OURS, text[:1000])
+    what = next((what for what, pattern in runtime.lacks.items() if re.search(pattern, text)), None)
+    if what is None or _bare(runtime, path, case) is not None:
+        return Outcome(case.name, Kind.OURS, text[:1000])
+    return Outcome(case.name, Kind.LACKS, f"{what}: {text[:400]}")
 
 
-def _same(outputs: Tensors, runtime: Runtime, path: Path, case: NodeCase) -> bool:
-    try:
-        bare = runtime.bare(path, case.inputs, tuple(case.outputs))
-    except Exception:  # then it cannot do alone what it did with us
+def _wrong_alone(runtime: Runtime, path: Path, case: NodeCase) -> bool:
+    bare = _bare(runtime, path, case)
+    if bare is None:
         return False
-    pairs = [(np.asarray(bare[name]), np.asarray(outputs[name])) for name in case.outputs]
-    return all(one.dtype == other.dtype and _equal(one, other) for one, other in pairs)
+    arrays = {name: np.asarray(array) for name, array in bare.items()}
+    return difference({name: _as(case.outputs[name].dtype, array) for name, array in arrays.items()}, case) != ""
+
+
+def _as(dtype: Any, array: Any) -> Any:
+    """Return an array in the dtype where it has but its bits: runtimes give types that NumPy lacks as another type."""
+    bits = array.dtype != dtype and dtype.isbuiltin == 2 and array.dtype.itemsize == dtype.itemsize
+    return array.view(dtype) if bits else array
+
+
+def _bare(runtime: Runtime, path: Path, case: NodeCase) -> Tensors | None:
+    """Return what the runtime alone gives; None where it fails."""
+    try:
+        return runtime.bare(path, case.inputs, tuple(case.outputs))
+    except Exception:  # whatever a runtime raises
+        return None
 
 
 def _close(got: Any, expected: Any, case: NodeCase) -> bool:
     if got.dtype.kind in "OSU":
-        return _equal(got, expected)
+        return [str(text) for text in got.flat] == [str(text) for text in expected.flat]
     return bool(np.allclose(_plain(got), _plain(expected), case.rtol, case.atol, equal_nan=True))
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if one.dtype.kind in "OSU":
-        return one.shape == other.shape and [str(text) for text in one.flat] == [str(text) for text in other.flat]
-    return bool(np.array_equal(_plain(one), _plain(other), equal_nan=True))
 
 
 def _plain(array: Any) -> Any:

@@ -61,6 +61,7 @@ FRONT_DOOR: Mapping[str, str] = {
     "AutocastType": "nav-torch",
     "JitType": "nav-torch",
     "Module": "nav-torch",
+    "OpenVINOConfig": "nav-openvino",
     "OptimizeConfig": "nav-torch",
     "TensorFlowConfig": "nav-tf",
     "TensorFlowTensorRTConfig": "nav-tf",
