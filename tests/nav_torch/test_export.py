@@ -163,21 +163,6 @@ def test_a_script_module_becomes_torchscript(
     exported(EXPORTERS[0], model, tmp_path / "a", [{"input__0": torch.rand(5, 3, 8, 8)}])
 
 
-def test_a_dimension_that_the_model_fixes_is_never_made_static_silently(
-    two_inputs: nn.Module, model_of: Callable[..., Model], tmp_path: Path
-) -> None:
-    class Fixed(nn.Module):
-        def forward(self, x):
-            return x.reshape(2, 4) + 1 if x.shape[0] == 2 else x + 1
-
-    with pytest.raises(ExportError, match=r"batch size 2 was baked in: torch\.export found that") as caught:
-        ExportedProgramExporter().write(model_of(Fixed(), [torch.ones(2, 4)]), tmp_path / "model.pt2")
-    assert (
-        "the model fixes a dimension that differs between the samples: give samples that agree in it"
-        == caught.value.fix
-    )
-
-
 def test_outputs_belong_to_the_caller(model_of: Callable[..., Model]) -> None:
     class Buffer(nn.Module):
         def __init__(self) -> None:

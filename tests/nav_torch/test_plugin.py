@@ -21,6 +21,9 @@ EDGES = {
     ("torch", "onnx-trace"),
     ("torchscript", "onnx"),
     ("torch-exportedprogram", "onnx"),
+    ("torch-exportedprogram", "torch-aoti"),
+    ("torch-exportedprogram", "torch-trt"),
+    ("torch-exportedprogram", "torch-trt-fp16"),
 }
 FALLBACKS = {("torch", "onnx-trace"), ("torchscript", "onnx"), ("torch-exportedprogram", "onnx")}
 RUNNERS = {
@@ -31,6 +34,7 @@ RUNNERS = {
     "TorchCompile": ("", "-bf16", "-fp16"),
     "TorchExportedProgram": ("",),
     "TorchScript": ("", "-frozen"),
+    "TorchAOTInductor": ("",),
 }
 
 
@@ -45,7 +49,7 @@ def test_the_plugin_loads_without_problems() -> None:
         for name, variants in RUNNERS.items()
         for variant in variants
         for device in ("CPU", "CUDA")
-    } == {runner.name for runner in registry.runners if runner.name.startswith("Torch")}
+    } | {"TorchTensorRT"} == {runner.name for runner in registry.runners if runner.name.startswith("Torch")}
     assert {"TorchCPU", "TorchCUDA"} == {
         runner.name for runner in registry.runners if runner.plain and runner.accepts == Format.TORCH
     }

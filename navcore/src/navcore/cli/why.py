@@ -38,7 +38,7 @@ def why(
     Examples:
       nav why onnx/openvino-ir
       nav why onnx --runner OnnxCPU runs/yesterday
-      nav why torchscript model.nav
+      nav why torchscript-trace model.nav
 
     Exit codes: 0 it was told, 2 wrong use.
     """

@@ -22,7 +22,7 @@ from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
 from navcore.formats import Format
 
-__all__ = ["ExportedProgramExporter"]
+__all__ = ["ExportedProgramExporter", "dynamic_axes"]
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +45,7 @@ class ExportedProgramExporter(Exporter):
     def write(self, model: Model, out: Path) -> Signature:
         import torch
 
-        arguments = {"dynamic_shapes": _dynamic_shapes(model.signature), **thawed_arguments(self.custom_args)}
+        arguments = {"dynamic_shapes": dynamic_axes(model.signature), **thawed_arguments(self.custom_args)}
         with untouched(model.object):
             with explained("torch.export", model.object, model.signature):
                 program = torch.export.export(flat_module(model), example_tensors(model), **arguments)
@@ -60,7 +60,7 @@ class ExportedProgramExporter(Exporter):
             )
 
 
-def _dynamic_shapes(signature: Signature) -> Any:
+def dynamic_axes(signature: Signature) -> tuple[dict[int, Any], ...]:
     """Return which axes of each input may vary.
 
     `Dim.DYNAMIC` and not a Dim with bounds: torch then finds the bounds in the model (a position table ends at 512),

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nav_torch.convert_aoti import AOTInductorConverter
 from nav_torch.convert_exportedprogram_onnx import ExportedProgramOnnxConverter
 from nav_torch.convert_torchscript_onnx import TorchScriptOnnxConverter
+from nav_torch.convert_torchtrt import TorchTensorRTConverter
 from nav_torch.describe import describe
 from nav_torch.environment import environment
 from nav_torch.export_exportedprogram import ExportedProgramExporter
@@ -18,10 +20,12 @@ from nav_torch.export_torchscript import TorchScriptExporter
 from nav_torch.fingerprint import fingerprint
 from nav_torch.hand_over import hand_over
 from nav_torch.jit_type import JitType
+from nav_torch.run_aoti import AOTInductorRunner
 from nav_torch.run_compile import compile_runners
 from nav_torch.run_exportedprogram import TorchExportedProgramRunner
 from nav_torch.run_torch import torch_runners
 from nav_torch.run_torchscript import torchscript_runners
+from nav_torch.run_torchtrt import TorchTensorRTRunner
 from navcore.contracts import Converter, Description, Exporter, Model, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -61,6 +65,9 @@ def nav_exporters() -> Iterable[Exporter]:
 def nav_converters() -> Iterable[Converter]:
     yield ExportedProgramOnnxConverter()
     yield TorchScriptOnnxConverter()
+    yield AOTInductorConverter()
+    yield TorchTensorRTConverter()
+    yield TorchTensorRTConverter(name="torch-trt-fp16", precision="fp16")
 
 
 @hookimpl
@@ -70,6 +77,8 @@ def nav_runners() -> Iterable[Runner]:
         yield from compile_runners(device)
         yield from torchscript_runners(device)
         yield TorchExportedProgramRunner(name=f"TorchExportedProgram{device.name}", devices=(device,))
+        yield AOTInductorRunner(name=f"TorchAOTInductor{device.name}", devices=(device,))
+    yield TorchTensorRTRunner()
 
 
 @hookimpl

@@ -15,9 +15,6 @@ from navcore.domain import Range, Signature
 
 __all__ = ["difference", "prove", "prove_negated"]
 
-_SPECIALISED = 2
-"""Smallest size that torch takes a dimension to have, since at 0 and 1 tensors broadcast."""
-
 _CLOSE = {"float16": 0.1, "bfloat16": 0.1, "float64": 1e-6, "complex128": 1e-6}
 _CLOSE_OTHERWISE = 1e-2
 """How far from the source, relative to its largest output, is no matter of size: the engine judges precision."""
@@ -42,9 +39,10 @@ def prove(
 ) -> Signature:
     """Return the signature with the ranges of sizes that an artifact is good for.
 
-    Each named dimension of the inputs is run at a size that no example has, and at 1: torch takes every dimension to
-    be 2 or more, but what it writes may be right at 1, and may be wrong without a check. A size that the reference
-    itself refuses says nothing.
+    Each named dimension of the inputs is run at a size that no example has. It is also run below the smallest size that
+    torch found, or else at 1: torch takes every dimension to be 2 or more, and more where it has chosen an operator by
+    the size of the example, but what it writes may be right there, and may be wrong without a check. A size that the
+    reference itself refuses says nothing.
 
     Args:
         signature: Of the source, with the ranges that it has itself.
@@ -59,9 +57,10 @@ def prove(
     case = _Case(signature, tuple(examples), reference, artifact)
     ranges = {each.dimension: each for each in signature.ranges}
     for dimension in input_dimensions(signature):
-        limits = narrower(ranges.get(dimension, Range(dimension)), (found or {}).get(dimension, Range(dimension)))
+        known = ranges.get(dimension, Range(dimension))
+        limits = narrower(known, (found or {}).get(dimension, Range(dimension)))
         case.try_others(limits)
-        ranges[dimension] = case.tried_at_one(limits)
+        ranges[dimension] = case.tried_below(limits, known)
     limited = (each for _, each in sorted(ranges.items()) if each.smallest > 1 or each.largest is not None)
     return attrs.evolve(signature, ranges=tuple(limited))
 
@@ -77,10 +76,13 @@ class _Case:
 
     def try_others(self, limits: Range) -> None:
         """Run at other sizes until the artifact is right at one; raise where it is wrong, or refuses them all."""
+        if limits.smallest == limits.largest:
+            raise self._baked_in(limits.dimension, f"it takes {limits.smallest} only")
         refusal = ""
-        for size in other_sizes(limits.dimension, self.signature, self.examples):
-            if size not in limits:
-                continue
+        others = [size for size in other_sizes(limits.dimension, self.signature, self.examples) if size in limits]
+        if not others and limits.smallest > 1:
+            others = [limits.smallest + 1]
+        for size in others:
             feeds = resized(limits.dimension, size, self.signature, self.examples)
             expected = self._expected(feeds)
             if expected is None:
@@ -97,19 +99,28 @@ class _Case:
         if refusal:
             raise self._baked_in(limits.dimension, refusal)
 
-    def tried_at_one(self, limits: Range) -> Range:
-        """Return the range with or without 1, where torch assumes that there is no such size and may not check it."""
-        if limits.smallest > _SPECIALISED:
-            return limits
-        feeds = resized(limits.dimension, 1, self.signature, self.examples)
+    def tried_below(self, limits: Range, known: Range) -> Range:
+        """Return the limits, with what is below them where the artifact is right there, but not below what is known."""
+        seen = sizes_seen(limits.dimension, self.signature, self.examples)
+        others = other_sizes(limits.dimension, self.signature, self.examples)
+        edge = max(limits.smallest, 2)
+        below = {size for size in (1, edge - 1, *seen, *others) if 0 < size < edge and size in known}
+        answers = {size: self._is_right_at(limits.dimension, size) for size in sorted(below)}
+        if False in answers.values():
+            return attrs.evolve(limits, smallest=edge)
+        right = [size for size, answer in answers.items() if answer]
+        return attrs.evolve(limits, smallest=min([limits.smallest, *right]) if right else limits.smallest)
+
+    def _is_right_at(self, dimension: str, size: int) -> bool | None:
+        """Return whether the artifact gives what the source does; None where the source takes no such size."""
+        feeds = resized(dimension, size, self.signature, self.examples)
         expected = self._expected(feeds)
         if expected is None:
-            return limits
+            return None
         try:
-            right = not difference(expected, self.artifact(feeds))
-        except Exception:  # as above
-            right = False
-        return attrs.evolve(limits, smallest=1 if right else _SPECIALISED)
+            return not difference(expected, self.artifact(feeds))
+        except Exception:  # torch raises many classes where a shape does not fit
+            return False
 
     def _expected(self, feeds: Tensors) -> Tensors | None:
         """Return what the source gives, or None where it takes no such size."""

@@ -13,7 +13,7 @@ from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 
-__all__ = ["TorchExportedProgramRunner"]
+__all__ = ["TorchExportedProgramRunner", "on_device"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,11 +26,11 @@ class TorchExportedProgramRunner(LoadedRunner):
     def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
         import torch
 
-        program = _moved(torch.export.load(model.path), device)
+        program = on_device(torch.export.load(model.path), device)
         yield self.infer(program.module(), model, torch.device(device.value))
 
 
-def _moved(program: Any, device: DeviceKind) -> Any:
+def on_device(program: Any, device: DeviceKind) -> Any:
     """Return the program on the device: its weights, and the devices that its graph names."""
     from torch.export.passes import move_to_device_pass
 
