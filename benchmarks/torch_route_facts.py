@@ -18,28 +18,52 @@ from navcore.domain.request import PRECISIONS
 from navcore.engine.plan import Plan, make_plan
 from navcore.environment import environment
 from navcore.formats import Format
+from navcore.options import configured
 from navcore.registry import Registry
 
 __all__ = ["PROFILE", "every_tool", "facts_of", "ground", "plan_of", "routes_of", "sentence", "try_everything"]
 
-PLUGINS = ("onnx", "openvino", "torch")
-"""Whose tools make and run what comes of a PyTorch model."""
+PLUGIN = "torch"
+"""All tools of this plugin are tried."""
+
+ONWARD = ("OnnxCPU", "openvino-ir", "OpenVINOCPU")
+"""What goes on from ONNX; the passes, precisions and devices of the other plugins are theirs to try."""
 
 PROFILE = nav.OptimizationProfile(
     batch_sizes=(5,), window_size=1, stabilization_windows=1, min_trials=1, max_trials=1, throughput_backoff_limit=0
 )
 """Measured as briefly as can be, since only agreement counts here; five is the odd batch that is compared, too."""
 
+_PLUGINS_ONWARD = ("onnx", "openvino")
 _DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "diffusers", "numpy")
 
 
 def every_tool(registry: Registry) -> Registry:
-    """Return a registry with the tools of our plugins, in which what stands in for others is tried beside them."""
-    kept = {tool: name for tool, name in registry.origins.items() if name in PLUGINS}
-    edges = {edge: attrs.evolve(edge, fallback=False) for edge in registry.edges if edge in kept}
-    runners = tuple(runner for runner in registry.runners if runner in kept)
-    origins = {edges.get(tool, tool): name for tool, name in kept.items()}
-    return attrs.evolve(registry, edges=tuple(edges.values()), runners=runners, origins=origins)
+    """Return a registry with the tools to try, in which what stands in for others is tried beside them."""
+    ours = with_variants(registry)
+    beside = {edge: attrs.evolve(edge, fallback=False) for edge in ours.edges}
+    origins = {beside.get(tool, tool): name for tool, name in ours.origins.items()}
+    return attrs.evolve(ours, edges=tuple(beside.values()), origins=origins)
+
+
+def with_variants(registry: Registry) -> Registry:
+    """Return a registry with the tools to try, as they are registered, and those that a config has to ask for."""
+    from nav_torch.config_compile import TorchAOTIConfig, TorchCompileConfig
+
+    kept = {
+        tool: name
+        for tool, name in registry.origins.items()
+        if name == PLUGIN or (name in _PLUGINS_ONWARD and tool.name in ONWARD)
+    }
+    ours = attrs.evolve(
+        registry,
+        edges=tuple(edge for edge in registry.edges if edge in kept),
+        runners=tuple(runner for runner in registry.runners if runner in kept),
+        origins=kept,
+    )
+    both = (False, True)
+    configs = [TorchCompileConfig(freezing=both), TorchAOTIConfig(freezing=both)]
+    return configured(ours, configs)
 
 
 def plan_of(registry: Registry) -> Plan:
@@ -50,7 +74,7 @@ def plan_of(registry: Registry) -> Plan:
 def routes_of(registry: Registry) -> list[dict[str, Any]]:
     """Return what each trial is, as it is registered: also whether it only stands in for others."""
     ours = every_tool(registry)
-    stand_ins = {(edge.source, edge.name) for edge in registry.edges if edge.fallback}
+    stand_ins = {(edge.source, edge.name) for edge in with_variants(registry).edges if edge.fallback}
     plan = plan_of(ours)
     walked = {build.route.id: build for build in plan.builds}
     fallbacks = {name for name, build in walked.items() if (build.edge.source, build.edge.name) in stand_ins}
@@ -113,6 +137,7 @@ def facts_of(package: nav.Package, loaded: Loaded) -> dict[str, Any]:
     return {
         "told": loaded.told,
         "takes": str(status.signature),
+        "outputs": {spec.name: spec.dtype for spec in status.signature.outputs},
         "compared_at": sorted({sample.batch_size for sample in status.samples if sample.batch_size is not None}),
         "cells": {f"{trial.route} on {trial.runner}": _cell(trial, builds) for trial in status.trials},
     }
