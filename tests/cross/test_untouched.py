@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -15,18 +17,26 @@ import navcore as nav
 
 from .conftest import QUICK
 
+RUNNERS = ["TorchCPU", "TorchScriptCPU", "TorchExportedProgramCPU", "OnnxCPU"]
+"""What every exporter here is for; with exports in this process, on the very module of the user's."""
+
+
+def bits(tensor: torch.Tensor | None) -> bytes | None:
+    return None if tensor is None else tensor.detach().reshape(-1).view(torch.uint8).numpy().tobytes()
+
 
 def state(model: nn.Module) -> dict[str, Any]:
     """Everything that a careless tool could have changed."""
     return {
         "training": [module.training for module in model.modules()],
         "parameters": [(name, p.data_ptr(), p.device, p.dtype, p._version) for name, p in model.named_parameters()],
-        "values": [p.detach().clone().numpy().tobytes() for p in model.parameters()],
-        "buffers": [(name, b.data_ptr(), b.numpy().tobytes()) for name, b in model.named_buffers()],
+        "values": [bits(p) for p in model.parameters()],
+        "buffers": [(name, b.data_ptr(), bits(b)) for name, b in model.named_buffers()],
         "requires_grad": [p.requires_grad for p in model.parameters()],
-        "grad": [None if p.grad is None else p.grad.numpy().tobytes() for p in model.parameters()],
+        "grad": [(id(p.grad), bits(p.grad)) for p in model.parameters()],
+        "tied": [id(p) for _, p in model.named_parameters(remove_duplicate=False)],
         "hooks": [
-            [len(getattr(module, kind)) for kind in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")]
+            [list(getattr(module, kind).values()) for kind in vars(module) if "hooks" in kind]
             for module in model.modules()
         ],
         "attributes": [sorted(vars(module)) for module in model.modules()],
@@ -40,27 +50,72 @@ def state(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def test_a_run_leaves_model_and_process_as_they_were(workspace: Path) -> None:
+class Tied(nn.Module):
+    """In bfloat16, with an embedding that is the head too, and a buffer that counts calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(11, 8)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(8, 11, bias=False)
+        self.head.weight = self.embedding.weight
+        self.register_buffer("calls", torch.zeros(1))
+        self.to(torch.bfloat16)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return self.head(self.drop(self.embedding(ids)))
+
+
+def conv_net() -> tuple[nn.Module, torch.Tensor]:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, 5))
     model.train()
     model[1].eval()
     model[0].weight.requires_grad_(False)
-    model(torch.rand(2, 3, 8, 8)).sum().backward()
+    return model, torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def tied() -> tuple[nn.Module, torch.Tensor]:
+    return Tied().train(), torch.arange(6).reshape(2, 3)
+
+
+@pytest.mark.parametrize("made", [conv_net, tied])
+def test_a_run_leaves_model_and_process_as_they_were(made: Callable[[], Any], workspace: Path) -> None:
+    model, sample = made()
+    model(sample).sum().backward()
     calls: list[int] = []
-    model[4].register_forward_hook(lambda *_: calls.append(1))
+    last = list(model.children())[-1]
+    last.register_forward_hook(lambda *_: calls.append(1))
     before = state(model)
     package = nav.optimize(
         model,
-        [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))],
+        [sample],
         workspace=workspace,
         optimization_profile=QUICK,
+        target_device="cpu",
+        runners=RUNNERS,
+        isolate_exports=False,
         quiet=True,
     )
     after = state(model)
+    built = {build.route for build in package.status.builds if build.artifact is not None}
 
     assert [] == [name for name in before if before[name] != after[name]]
+    assert calls
     assert any("training mode" in notice for notice in package.status.notices)
-    assert [] == [f"{trial.runner}: {trial.failure}" for trial in package.status.trials if trial.failure]
+    assert {"torchscript-trace", "torch-exportedprogram", "onnx"} <= built
+    assert "TorchCPU" in [trial.runner for trial in package.status.trials if trial.measurements]
+
+
+def test_compiling_leaves_the_model_as_it_was(workspace: Path) -> None:
+    model, sample = conv_net()
+    before = state(model)
+    package = nav.optimize(
+        model, [sample], workspace=workspace, optimization_profile=QUICK, runners=["TorchCompileCPU"], quiet=True
+    )
+
+    assert [] == [name for name in before if before[name] != state(model)[name]]
+    assert [] == [trial.failure for trial in package.status.trials if trial.failure]
 
 
 class Restless(nn.Module):
@@ -84,7 +139,14 @@ def test_a_run_of_a_model_that_counts_and_draws_leaves_it_and_the_process_as_the
     model = Restless()
     before = state(model)
     package = nav.optimize(
-        model, [torch.ones(2, 3)], workspace=workspace, optimization_profile=QUICK, target_device="cpu", quiet=True
+        model,
+        [torch.ones(2, 3)],
+        workspace=workspace,
+        optimization_profile=QUICK,
+        target_device="cpu",
+        runners=RUNNERS,
+        isolate_exports=False,
+        quiet=True,
     )
     after = state(model)
 
