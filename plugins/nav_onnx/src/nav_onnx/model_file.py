@@ -44,6 +44,7 @@ def read_signature(path: Path) -> Signature:
 def _read(path: Path, _modified_ns: int, _size_bytes: int) -> Signature:
     import onnx
 
+    trouble = _checked(path)  # before the file is read: both at once take three times its size
     try:
         proto = onnx.load(path, format="protobuf", load_external_data=False)
     except OSError as error:
@@ -52,14 +53,23 @@ def _read(path: Path, _modified_ns: int, _size_bytes: int) -> Signature:
         raise ModelFileError(f"{path} is not an ONNX file, or truncated: {_first_line(error)}", _NOT_WHOLE) from error
     inputs, outputs = read_tensors(proto, path)
     _check_external_data(path, proto)
-    try:
-        onnx.checker.check_model(str(path))  # by path: files beyond 2 GB and external data are checked only so
-    except Exception as error:  # most often checker.ValidationError, which is no subclass of anything more telling
-        raise _invalid(path, proto, error) from error
+    if trouble is not None:
+        raise _invalid(path, proto, trouble) from trouble
     signature = declare(proto, inputs, outputs)
     if reason := untakable(signature):
         raise ModelFileError(f"{path} cannot be run: {reason}", "export it with int8 or float16 in its place")
     return signature
+
+
+def _checked(path: Path) -> Exception | None:
+    """Return what is wrong with a model, as ONNX tells it."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path))  # by path: files beyond 2 GB and external data are checked only so
+    except Exception as error:  # most often checker.ValidationError, which is no subclass of anything more telling
+        return error
+    return None
 
 
 def _unreadable(path: Path, error: OSError) -> ModelFileError:
