@@ -393,3 +393,14 @@ def test_what_cannot_be_followed_any_further_is_noted(lost: Callable[[torch.Tens
         lost(a)
 
         assert {"a"} == trail.looked_at
+
+
+def test_beginning_again_costs_nothing_where_nothing_changes(model_of: Callable[..., Model]) -> None:
+    (runner,) = [runner for runner in plugin.nav_runners() if runner.name == "TorchCPU"]
+    module = nn.BatchNorm1d(4).eval()
+    with runner.open(model_of(module, [X]), DeviceKind.CPU) as infer:
+        module.running_mean.fill_(7.0)
+        infer.restart()
+
+        assert [7.0] * 4 == module.running_mean.tolist()
+    assert [0.0] * 4 == module.running_mean.tolist()

@@ -103,7 +103,12 @@ class LiveRunner(Runner):
             channels_last=self.channels_last,
             outputs={spec.name: spec.dtype for spec in model.signature.outputs} if lowers else {},
         )
-        return LiveInfer(infer_live(called, model.call, device, passage), kept.put_back)
+        restart = _nothing if model.call.watch.found_nothing else kept.put_back  # which reads every buffer
+        return LiveInfer(infer_live(called, model.call, device, passage), restart)
+
+
+def _nothing() -> None:
+    """Put nothing back."""
 
 
 def _is_convolution(part: Any) -> bool:

@@ -42,6 +42,11 @@ class Watch:
     samples: list[Tensors] = attrs.field(factory=list)
     state: State | None = None
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether there were calls, and none of them changed anything."""
+        return self.calls > 0 and not self.changed
+
     def note(self, inputs: Tensors, changed: Iterable[str]) -> None:
         """Note a call: what went in, and what it changed."""
         self.calls += 1
