@@ -35,7 +35,7 @@ def beyond_onnx(model: Model) -> str | None:
         for spec in specs:
             if "complex" in spec.dtype:
                 return (
-                    f"{side} {spec.name} is {spec.dtype}, and torch writes complex tensors into ONNX as pairs of floats, "
-                    "with an axis more; return torch.view_as_real of it"
+                    f"{side} {spec.name} is {spec.dtype}, and torch writes complex tensors into ONNX as pairs of "
+                    "floats, with an axis more; return torch.view_as_real of it"
                 )
     return None
