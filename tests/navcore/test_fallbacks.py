@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import attrs
 import pytest
+from rich.console import Console
 
 import navcore as nav
 from navcore.contracts import Tool
 from navcore.domain import PackageStatus, Request, Status
 from navcore.engine.plan import make_plan
 from navcore.plugins import load_plugins
+from navcore.report.plan import plan_page
 from navcore.report.results import rows
 from navcore.report.summary import troubles
 from navcore.testing.toys import (
@@ -57,6 +60,16 @@ def test_a_fallback_comes_last_in_the_plan_whatever_its_name_and_length() -> Non
     assert ["toy-npz", "toy-npz/toy-json", "a-toy-npz-old", "a-toy-npz-old/toy-json"] == [
         build.route.id for build in plan.builds
     ]
+
+
+def test_the_plan_says_which_routes_stand_in_for_others() -> None:
+    registry = load_plugins([ToyPlugin(tools=(*RUNNERS, OLD, ToyExporter(), ToyConverter()))], installed=False)
+    console = Console(width=120, file=io.StringIO())
+    console.print(plan_page(make_plan(TOY_LIVE, registry, Request())))
+    assert isinstance(console.file, io.StringIO)
+    lines = [line for line in console.file.getvalue().splitlines() if line.startswith(("toy-npz", "a-toy"))]
+
+    assert [False, False, True, True] == ["only where nothing else gives it: Toy" in line for line in lines]
 
 
 def test_a_fallback_is_not_walked_where_its_target_was_built(tmp_path: Path) -> None:

@@ -56,11 +56,20 @@ def plan_table(plan: Plan) -> Table:
     tried = {route: ", ".join(names) for route, names in runners.items()}
     only = "built on the way, not run" if plan.trials else "built, not run"
     built = {build.route.id: only for build in plan.builds}
+    stand_ins = _stand_ins(plan)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("route", overflow="fold")
     table.add_column("tried on", overflow="fold")
     for route in dict.fromkeys((*(trial.route.id for trial in plan.trials if trial.route.is_source), *built, *tried)):
-        table.add_row(Text(route), Text(tried.get(route) or built[route]))
+        only = "only where nothing else gives it: " if route in stand_ins else ""
+        table.add_row(Text(route), Text(f"{only}{tried.get(route) or built[route]}"))
     for route, reason in plan.idle:
         table.add_row(Text(route), Text(f"can be built here (build only), not run: {reason}"), style="dim")
     return table
+
+
+def _stand_ins(plan: Plan) -> set[str]:
+    """Return the routes that stand in for others, with those that go on from them."""
+    first = {build.route.id for build in plan.builds if build.edge.fallback}
+    routes = (build.route.id for build in plan.builds)
+    return {route for route in routes if any(route == name or route.startswith(f"{name}/") for name in first)}
