@@ -82,3 +82,23 @@ def test_a_block_begins_as_the_model_was_opened_and_goes_on_from_call_to_call() 
         time_calls(counting, {}, Block(samples=2, calls=3, lead=1), clock.__next__)
 
     assert 7 == counting.most
+
+
+def test_a_model_that_candidates_share_is_left_as_it_was_opened() -> None:
+    counting = Counting()
+    time_calls(counting, {}, Block(samples=2), iter(range(9)).__next__)
+
+    assert 0 == counting.calls
+
+
+def test_also_where_a_call_fails() -> None:
+    class Failing(Counting):
+        def __call__(self, feeds: Tensors) -> Tensors:
+            super().__call__(feeds)
+            raise RuntimeError("refused")
+
+    failing = Failing()
+    with pytest.raises(RuntimeError, match="refused"):
+        time_calls(failing, {}, Block(), iter(range(9)).__next__)
+
+    assert 0 == failing.calls

@@ -250,7 +250,7 @@ class Runner(Tool):
         The Infer may also have `bind(feeds) -> step`, `synchronize()`, `native(*args, **kwargs)`, `placement()` and
         `notes() -> tuple[str, ...]`, sentences about what the runtime has done so far, such as compiling; a runner
         that offers none is complete. For a model that changes as it is called, `restart()` makes it what it was when
-        it was opened; it is called before every call whose outputs are compared, and before a block is timed.
+        it was opened; it is called before and after every call whose outputs are compared, and every timed block.
         """
 
 

@@ -15,7 +15,7 @@ from navcore.domain import DeviceKind
 from navcore.engine.host import Worker
 from navcore.engine.portable import example_arrays, model_data
 from navcore.engine.serve import Served, call_together
-from navcore.engine.timing import Block, LocalTimer, restart
+from navcore.engine.timing import Block, LocalTimer, restarted
 from navcore.engine.usage import Meter, Usage, runtime_notes
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class LocalCandidate:
 
     def infer(self, feeds: Tensors) -> Tensors:
         """Run once, from what the model was when it was opened."""
-        restart(self._infer)
-        return self._infer(feeds)
+        with restarted(self._infer):
+            return self._infer(feeds)
 
     def bind(self, feeds: Tensors) -> None:
         """Time with these inputs from now on."""
@@ -111,7 +111,8 @@ class LocalCandidate:
     def serve(self, partners: Sequence[LocalCandidate], in_flight: int, seconds: float) -> Served:
         """Keep calls in flight here."""
         instances = [self._infer, *(partner._infer for partner in partners)]
-        return call_together(instances, self._timer.feeds, in_flight, seconds)
+        with restarted(self._infer):
+            return call_together(instances, self._timer.feeds, in_flight, seconds)
 
     def close(self) -> None:
         """Release everything."""

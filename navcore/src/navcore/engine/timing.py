@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import attrs
 
 from navcore.contracts import Infer, Tensors
 
-__all__ = ["Block", "Clock", "LocalTimer", "Timer", "restart", "time_calls"]
+__all__ = ["Block", "Clock", "LocalTimer", "Timer", "restarted", "time_calls"]
 
 Clock = Callable[[], int]
 """Nanoseconds, monotonic."""
@@ -50,26 +51,33 @@ def time_calls(infer: Infer, feeds: Tensors, block: Block, clock: Clock) -> list
     Where the Infer has `synchronize()`, the clock is not looked at before the device is done. A model that changes as
     it is called begins every block as it was opened, so that what it gathers does not slow the later ones down.
     """
-    restart(infer)
     synchronize = getattr(infer, "synchronize", None) or _nothing
-    for _ in range(block.lead):
-        infer(feeds)
-    synchronize()
-    calls = range(block.calls)
-    looks = [clock()]
-    for _ in range(block.samples):
-        for _ in calls:
+    with restarted(infer):
+        for _ in range(block.lead):
             infer(feeds)
         synchronize()
-        looks.append(clock())
+        calls = range(block.calls)
+        looks = [clock()]
+        for _ in range(block.samples):
+            for _ in calls:
+                infer(feeds)
+            synchronize()
+            looks.append(clock())
     return [max(end - start, 1) / 1e6 / block.calls for start, end in itertools.pairwise(looks)]
 
 
-def restart(infer: Infer) -> None:
-    """Let a model that changes as it is called be again what it was when it was opened, where its Infer can do that."""
-    again: Callable[[], object] | None = getattr(infer, "restart", None)
-    if again is not None:
-        again()
+@contextlib.contextmanager
+def restarted(infer: Infer) -> Iterator[None]:
+    """Run the block with a model that is what it was when it was opened, and is so again afterwards.
+
+    Only where its Infer can restart. Afterwards too, because candidates may share a live model.
+    """
+    restart: Callable[[], object] = getattr(infer, "restart", None) or _nothing
+    restart()
+    try:
+        yield
+    finally:
+        restart()
 
 
 def _nothing() -> None:

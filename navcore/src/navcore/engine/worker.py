@@ -171,13 +171,14 @@ class _Desk:
         return {"load_s": time.perf_counter() - start}, {}
 
     def _infer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
-        from navcore.engine.timing import restart
+        from navcore.engine.timing import restarted
 
         infer = self.opened[message["session"]][1]
-        restart(infer)
-        start = time.perf_counter()
-        outputs = infer(arrays)
-        return {"call_s": time.perf_counter() - start}, dict(outputs)
+        with restarted(infer):
+            start = time.perf_counter()
+            outputs = infer(arrays)
+            call_s = time.perf_counter() - start
+        return {"call_s": call_s}, dict(outputs)
 
     def _bind(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         self.bound[message["session"]] = arrays
