@@ -28,9 +28,7 @@ def test_a_module_is_optimised_end_to_end(conv_net: nn.Module, tmp_path: Path) -
 
     routes = ("torch", "torchscript-trace", "torchscript-script", "torch-exportedprogram")
 
-    assert {(route, "ok") for route in routes} == {
-        (trial.route, str(trial.status)) for trial in package.status.trials
-    }
+    assert {(route, "ok") for route in routes} == {(trial.route, str(trial.status)) for trial in package.status.trials}
 
 
 def test_the_options_are_those_of_navcore() -> None:
