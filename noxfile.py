@@ -101,6 +101,30 @@ def memory(session: nox.Session) -> None:
 
 
 @nox.session
+def providers(session: nox.Session) -> None:
+    """Run ONNX on an execution provider of another processor, as the library of its maker simulates it on x86."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, Path("plugins/nav_onnx")), *PYTEST)
+    session.install("--no-deps", "onnxruntime-qnn>=2.7")
+    _pytest(session, "tests/nav_onnx/test_placement.py", "tests/nav_onnx/test_providers.py")
+
+
+@nox.session
+def light_models(session: nox.Session) -> None:
+    """Optimise the nine light models that the onnx package ships; `tests` optimises two of them."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS[1:]))
+    session.run("python", "benchmarks/light_models.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
+def pypi_models(session: nox.Session) -> None:
+    """Compare what is found for models of packages on PyPI with the packages' own sessions; on a quiet machine."""
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS[1:]), "pillow>=10.1")
+    # Only the models that they ship are wanted; their code is read at these versions.
+    session.install("--no-deps", "silero-vad==6.2.3", "magika==1.0.3", "rapidocr==3.10.0")
+    session.run("python", "benchmarks/pypi_models.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
 def node_tests(session: nox.Session) -> None:
     """Run all of ONNX's own cases of single operators, about 1,900, through our runners; `tests` runs 120 of them."""
     session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS[1:]), *PYTEST)

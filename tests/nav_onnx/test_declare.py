@@ -72,6 +72,13 @@ def test_minus_one_is_a_dimension_without_a_name(save):
     assert ("x_dim_0", 3) == read_signature(_identity(save, [-1, 3], [-1, 3])).inputs[0].shape
 
 
+@pytest.mark.parametrize("text", ["?", "-1", "*"])
+def test_a_text_without_letters_names_nothing_and_two_places_of_it_may_differ(save, text):
+    assert ("x_dim_0", "x_dim_1", 3) == read_signature(_identity(save, [text, text, 3], [None, None, 3])).inputs[
+        0
+    ].shape
+
+
 def test_a_scalar_has_no_axes(save):
     signature = read_signature(_identity(save, [], []))
 

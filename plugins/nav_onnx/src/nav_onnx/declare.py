@@ -87,7 +87,8 @@ def _tensor(value: Any, side: str, path: Path) -> Declared:
 def _size(dimension: Any) -> int | str | None:
     if dimension.WhichOneof("value") == "dim_value" and dimension.dim_value >= 0:
         return int(dimension.dim_value)
-    return str(dimension.dim_param) or None  # some exporters write -1 for a dimension that may differ
+    # For a dimension that may differ some exporters write the size -1, others a text such as `?` in each such place.
+    return str(dimension.dim_param) if re.search(r"[^\W\d]", dimension.dim_param) else None
 
 
 def _inferred(proto: Any, outputs: Sequence[Declared], known: Iterable[int | str | None]) -> list[Declared]:
