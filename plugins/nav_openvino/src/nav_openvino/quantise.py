@@ -52,7 +52,7 @@ class Quantisation:
             nncf.Dataset(list(self.examples), feeds),
             preset=None if self.preset is None else nncf.QuantizationPreset(self.preset),
             model_type=nncf.ModelType.TRANSFORMER if self.transformer else None,
-            subset_size=self.subset_size,
+            subset_size=min(self.subset_size, len(self.examples)),
             ignored_scope=nncf.IgnoredScope(
                 names=[*self.ignored, *left], types=list(self.ignored_types), validate=not left
             ),

@@ -148,4 +148,5 @@ def _difference(got: Array, right: Array) -> float:
         return float(np.mean(got != right)) if right.size else 0.0
     finite = np.isfinite(right)
     largest = float(np.abs(right[finite]).max(initial=0.0)) or 1.0
-    return float(np.abs(got[finite] - right[finite]).max(initial=0.0)) / largest
+    difference = float(np.abs(got[finite] - right[finite]).max(initial=0.0)) / largest
+    return float("inf") if np.isnan(difference) else difference
