@@ -15,8 +15,9 @@ page and the same facts as JSON beside it; tests compare the two, compare them w
 try some models again.
 
 A cell is the largest error of any output, relative to the largest value of that output, over all samples and batch
-sizes compared; `exact` is no error at all. A number in brackets leads to the reason why the route does not work for the
-model. What only stands in for another route in a normal run is tried here all the same.
+sizes compared; `exact` is no error at all. After it stand the sizes that the artifact is good for, where it has limits.
+A number in brackets leads to the reason why the route does not work for the model. What only stands in for another
+route in a normal run is tried here all the same.
 """
 
 _SIZES = {

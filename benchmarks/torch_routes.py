@@ -1,6 +1,7 @@
 """Try every route from PyTorch on every model of the zoo, and write the table of docs/torch-routes.md.
 
 python benchmarks/torch_routes.py [--size tiny|full] [--model NAME ...] [--out docs/torch-routes.md] [--force]
+                                  [--render]
 
 Models come one after the other, each in a process of its own, so that a crash costs one of them. The facts are in a
 JSON file beside the page, and what is there already is not tried again, as long as size, versions and routes are the
@@ -38,16 +39,21 @@ def main() -> int:
     parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--out", type=Path, default=PAGE)
     parser.add_argument("--force", action="store_true", help="try again what is in the JSON file already")
+    parser.add_argument("--render", action="store_true", help="write the page of the JSON file, and try nothing")
     parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         print(json.dumps(tried(asked.one, asked.size)))
         return 0
-    facts = begun(asked.out.with_suffix(".json"), asked.size)
+    beside = asked.out.with_suffix(".json")
+    if asked.render:
+        write(json.loads(beside.read_text("utf-8")), asked.out)
+        return 0
+    facts = begun(beside, asked.size)
     died = []
     for name in asked.model:
         if name in facts["models"] and not asked.force:
-            print(f"{name}: in {asked.out.with_suffix('.json').name} already")
+            print(f"{name}: in {beside.name} already")
             continue
         row = in_a_process(name, asked.size)
         if row is None:
