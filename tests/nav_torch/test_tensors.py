@@ -67,6 +67,12 @@ def test_sparse_tensors_are_refused() -> None:
         to_array(torch.eye(2).to_sparse())
 
 
+@pytest.mark.filterwarnings("ignore")  # torch calls them a prototype
+def test_nested_tensors_are_refused() -> None:
+    with pytest.raises(DataloaderError, match=r"a tensor is nested, which numpy has not\n  fix: call .to_padded"):
+        to_array(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]))
+
+
 def test_dtypes_that_numpy_never_heard_of_are_refused() -> None:
     with pytest.raises(DataloaderError, match=r"numpy has no dtype for torch.quint8\n  fix: pip install ml_dtypes"):
         to_array(torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8))

@@ -59,6 +59,8 @@ def to_array(tensor: Any) -> Array:
 
     if isinstance(tensor, np.ndarray):
         return np.array(tensor)
+    if tensor.is_nested:
+        raise DataloaderError("a tensor is nested, which numpy has not", "call .to_padded_tensor(0.0) on it")
     if tensor.layout != torch.strided:
         raise DataloaderError(f"a tensor has the layout {tensor.layout}, which numpy has not", "call .to_dense() on it")
     dense = tensor.detach().resolve_conj().resolve_neg().to("cpu", copy=True)
