@@ -119,6 +119,13 @@ def test_the_number_of_threads_and_streams_is_what_was_asked_for(model):
         assert "threads: 1, for up to 1 calls at once" in infer.notes()
 
 
+def test_it_starts_no_more_threads_than_the_control_group_leaves_room_for(model, monkeypatch):
+    monkeypatch.setattr("nav_openvino.run_openvino.visible_cpus", lambda: 2)
+    monkeypatch.setattr("nav_openvino.run_openvino.usable_cpus", lambda: 1)
+    with OpenVINORunner().open(model, DeviceKind.CPU) as infer:
+        assert "threads: 1, for up to 1 calls at once" in infer.notes()
+
+
 def test_it_tells_in_which_precisions_it_computes(convolutions):
     with OpenVINORunner().open(convolutions, DeviceKind.CPU) as infer:
         infer(convolutions.examples[0])
