@@ -225,10 +225,10 @@ def test_a_budget_ends_the_run_with_the_best_so_far(tmp_path: Path) -> None:
     @attrs.frozen(kw_only=True)
     class Slow(ToyExporter):
         def write(self, model: Any, out: Path) -> Any:
-            time.sleep(1.0)
+            time.sleep(4.2)
             return ToyExporter.write(self, model, out)
 
-    package = run(tmp_path, Slow(), *TOY_TOOLS[1:], budget_s=1.5)
+    package = run(tmp_path, Slow(), *TOY_TOOLS[1:], budget_s=8.0)
     kinds = {trial.runner: trial.failure.kind if trial.failure else "" for trial in package.status.trials}
 
     assert not package.is_empty()
