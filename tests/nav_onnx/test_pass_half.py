@@ -130,6 +130,21 @@ def test_fp16_that_overflows_everywhere_is_refused_with_what_was_found(product, 
     assert [] == list(out.parent.iterdir())
 
 
+def test_a_model_that_is_all_in_branches_has_nothing_to_lower(tmp_path, out):
+    """Tools lower the main graph alone, as silero-vad has it: an If, and in its branches the net."""
+    value = helper.make_tensor_value_info("z", FLOAT, None)
+    branches = {
+        name: helper.make_graph([helper.make_node(operator, ["x", "w"], ["z"])], name, [], [value])
+        for name, operator in (("then_branch", "MatMul"), ("else_branch", "Add"))
+    }
+    nodes = [helper.make_node("If", ["large"], ["y"], "choice", **branches)]
+    sides = [("large", TensorProto.BOOL, []), ("x", FLOAT, [8, 8])], [("y", FLOAT, [8, 8])]
+    path = write(tmp_path / "branches.onnx", nodes, *sides, {"w": W * np.float32(1e6)})
+    model = model_of(path, [{"large": np.array(True), "x": W}])
+    with pytest.raises(PassError, match="no operator of the model can be lowered to fp16"):
+        FP16.write(model, out)
+
+
 def test_without_runs_it_is_lowered_blindly(product, out):
     attrs.evolve(FP16, most_runs=0).write(product, out)
 

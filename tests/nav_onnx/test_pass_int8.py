@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from nav_onnx import plugin
+from nav_onnx.fake_int8 import rounded
 from nav_onnx.int8_kind import Int8Kind, int8_kind
 from nav_onnx.pass_error import PassError
 from nav_onnx.pass_fuse import OnnxFuse
@@ -14,6 +15,9 @@ from nav_onnx.pass_int8_dynamic import OnnxInt8Dynamic
 from nav_onnx.pass_int8_static import OnnxInt8
 from nav_onnx.pass_measure import error_of, run_file
 from nav_onnx.pass_slim import OnnxSlim
+from nav_onnx.prepared import prepared
+from nav_onnx.quantise import StaticForm, quantised_statically, with_weights
+from nav_onnx.ranges import calibrated
 from navcore.testing.suites import ConverterSuite
 
 from .small_models import convnet, images, model_of, tokens, transformer, write
@@ -188,6 +192,34 @@ def test_where_no_node_can_be_in_int8_it_is_refused_with_the_error_that_was_foun
     assert [] == list(out.parent.iterdir())
 
 
+def test_rounding_in_float_shows_about_the_error_of_quantising(net, out):
+    """Of each layer, and of all of them; it is by these figures that the worst are found."""
+    graph = prepared(net.path)
+    onnx.save(graph, out)
+    ranges = calibrated(out, net.examples)
+    layers = [node.name for node in with_weights(graph, ("Conv", "Gemm"))]
+    expected, form = run_file(net.path, net.examples), StaticForm(kind=Int8Kind(signed=False, reduce_range=False))
+
+    def error(proto):
+        onnx.save(proto, out)
+        return error_of(expected, run_file(out, net.examples, optimised=False))
+
+    assert error(rounded(graph, (), ranges)) < 1e-5
+    for some in (*((layer,) for layer in layers), tuple(layers)):
+        real = error(quantised_statically(graph, ranges, some, ("Conv", "Gemm"), form))
+        assert real / 4 < error(rounded(graph, some, ranges)) < 4 * real
+
+
+def test_rounding_at_each_call_shows_the_error_of_dynamic_quantisation(block, out):
+    graph = prepared(block.path)
+    onnx.save(rounded(graph, ("node_wide_product",)), out)
+    found = _error(block, out)
+    others = tuple(node.name for node in with_weights(graph, ("MatMul",)) if node.name != "node_wide_product")
+    OnnxInt8Dynamic(max_error=None, nodes_to_exclude=others).write(block, out)
+
+    assert _error(block, out) / 4 < found < 4 * _error(block, out)
+
+
 def test_dynamic_quantisation_takes_gemm_too_and_leaves_convolutions(net, out):
     OnnxInt8Dynamic().write(net, out)
 
@@ -243,9 +275,9 @@ def test_a_model_that_is_too_large_for_one_file_gets_its_weights_beside_it(net, 
 def test_when_there_is_no_point(net, block, out, tmp_path):
     relu = write(tmp_path / "relu.onnx", [helper.make_node("Relu", ["x"], ["y"])], *_sides(), {})
     bare = model_of(relu)
-    weightless = "no Conv or ConvTranspose or Gemm or MatMul of the model has weights"
+    weightless = "no Conv or ConvTranspose or Gemm or MatMul of the main graph has weights"
     assert (weightless, None) == (OnnxInt8().unsuited(bare), OnnxInt8().unsuited(net))
-    assert "no Attention or Gemm or MatMul of the model has weights" == OnnxInt8Dynamic().unsuited(bare)
+    assert "no Attention or Gemm or MatMul of the main graph has weights" == OnnxInt8Dynamic().unsuited(bare)
 
     OnnxInt8().write(net, out)
     assert "the model is quantised already" == OnnxInt8Dynamic().unsuited(model_of(out))

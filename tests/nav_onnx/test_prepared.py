@@ -2,7 +2,7 @@
 
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
@@ -49,6 +49,7 @@ def test_what_a_node_reads_includes_what_graphs_inside_of_it_read(tmp_path):
     assert {"positive", "x"} == read_by(branching)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)))
 def test_nodes_are_put_in_order(order):
     nodes = [helper.make_node("Relu", [f"t{index}"], [f"t{index + 1}"], f"{index}") for index in order]

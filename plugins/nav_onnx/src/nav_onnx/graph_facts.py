@@ -26,7 +26,7 @@ class GraphFacts:
 
     Attributes:
         operators: How many nodes there are of each operator, by its name.
-        weighted: Operators of which some node has a constant second input: its weights.
+        weighted: Operators of which some node of the main graph has a constant second input: its weights.
         elements: Names of the element types of weights, inputs and outputs: `FLOAT`, `FLOAT16`, `INT64`.
         folded: How many nodes depend on constants alone, those that only hold one aside.
         domains: Domains of operators; that of ONNX itself is empty.
@@ -70,7 +70,9 @@ def _read(path: Path, _modified_ns: int, _size_bytes: int) -> GraphFacts:
     constants |= {name for node in (*held, *folded) for name in node.output}
     return GraphFacts(
         operators=tuple(sorted(Counter(node.op_type for node in nodes).items())),
-        weighted=frozenset(node.op_type for node in nodes if len(node.input) > 1 and node.input[1] in constants),
+        weighted=frozenset(
+            node.op_type for node in proto.graph.node if len(node.input) > 1 and node.input[1] in constants
+        ),
         elements=frozenset(_elements(proto.graph)),
         folded=len(folded),
         domains=frozenset("" if node.domain == "ai.onnx" else node.domain for node in nodes),

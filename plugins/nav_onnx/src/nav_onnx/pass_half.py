@@ -20,6 +20,7 @@ from nav_onnx.prepared import prepared
 from nav_onnx.ranges import largest_values
 from navcore.contracts import Converter, Model, Stage, Tensors
 from navcore.domain import Signature
+from navcore.errors import first_line
 from navcore.formats import Format
 
 __all__ = ["OnnxHalf"]
@@ -79,8 +80,8 @@ class OnnxHalf(Converter):
         with scratch_folder(out) as folder:
             graph = prepared(input_file(model))
             blocked = self._blocked(graph, model, folder)
-            total = len(graph.graph.node)
-            if total and total == len(blocked):
+            total = len(_float_nodes(graph))
+            if total == len(blocked):
                 raise PassError(
                     f"no operator of the model can be lowered to {self.precision}: outputs are off by more than "
                     f"{self._bound:g} of their largest value, or values on the way are beyond {self._largest:g}",
@@ -108,7 +109,7 @@ class OnnxHalf(Converter):
         if self.most_runs == 0 or not samples:
             return ()
         trials = _Trials(graph, self._element, self._bound, model, samples, folder)
-        nodes = {node.name: node.op_type for node in graph.graph.node}
+        nodes = {node.name: node.op_type for node in _float_nodes(graph)}
         if _CUDA in _providers() and trials.good(()):
             return ()
         first = self._beyond(graph, samples, folder)
@@ -128,8 +129,7 @@ class OnnxHalf(Converter):
         path = store(copied(graph), folder / "ranges.onnx")
         values = largest_values(graph, path, samples)
         beyond = {name for name, largest in values.items() if largest > self._largest}
-        found = [node for node in graph.graph.node if beyond & {*node.input, *node.output}]
-        return tuple(node.name for node in found)
+        return tuple(node.name for node in _float_nodes(graph) if beyond & {*node.input, *node.output})
 
 
 @attrs.define
@@ -155,10 +155,20 @@ class _Trials:
             path = store(lowered(self.graph, self.element, blocked), self.folder / "lowered.onnx")
             error = error_of(self.expected, run_file(path, self.samples, providers))
         except Exception as reason:  # the runtime may have no kernel for an operator in this precision
-            print(f"with {len(blocked)} nodes in fp32: {str(reason).strip().partition(chr(10))[0]}")
+            print(f"with {len(blocked)} nodes in fp32: {first_line(reason)}")
             return False
         print(f"with {len(blocked)} nodes in fp32: off by {error:.3g}")
         return error <= self.bound
+
+
+def _float_nodes(graph: Any) -> list[Any]:
+    """Return the nodes of the main graph that take or give a tensor of float32."""
+    import onnx
+
+    values = (*graph.graph.input, *graph.graph.output, *graph.graph.value_info)
+    floats = {value.name for value in values if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
+    floats |= {each.name for each in graph.graph.initializer if each.data_type == onnx.TensorProto.FLOAT}
+    return [node for node in graph.graph.node if floats & {*node.input, *node.output}]
 
 
 def _of(nodes: dict[str, str], operators: Collection[str]) -> list[str]:

@@ -71,7 +71,7 @@ class Int8Pass(Converter):
 
     def _without_weights(self, facts: GraphFacts, operators: Sequence[str]) -> str | None:
         """Return that no node of these operators has weights, or None."""
-        return None if facts.weighted & set(operators) else f"no {' or '.join(operators)} of the model has weights"
+        return None if facts.weighted & set(operators) else f"no {' or '.join(operators)} of the main graph has weights"
 
     def _found(
         self,
@@ -80,6 +80,7 @@ class Int8Pass(Converter):
         folder: Path,
         candidates: Sequence[str],
         quantised: Callable[[Collection[str]], Any],
+        rounded: Callable[[Collection[str]], Any],
     ) -> Signature:
         """Write the graph with as many of the candidates quantised as the bound allows.
 
@@ -88,6 +89,7 @@ class Int8Pass(Converter):
             folder: For files on the way.
             candidates: Names of nodes, in the order of the graph.
             quantised: Returns the graph with these nodes quantised.
+            rounded: Returns a graph that is about as far off, in less time.
 
         Raises:
             PassError: There are none, or none can be quantised within the bound.
@@ -103,14 +105,18 @@ class Int8Pass(Converter):
         expected = run_file(input_file(model), samples)
 
         def measure(some: tuple[str, ...]) -> float:
-            if not some:
-                return 0.0
             path = store(quantised(some), folder / "quantised.onnx")
             error = error_of(expected, run_file(path, samples))
             print(f"{len(some)} of {len(names)} nodes in int8: off by {error:.3g}")
             return error
 
-        found = exclude_worst(names, measure, self.max_error, self.search_s)
+        def hurt(some: tuple[str, ...]) -> float:
+            path = store(rounded(some), folder / "rounded.onnx")
+            error = error_of(expected, run_file(path, samples, optimised=False))
+            print(f"{', '.join(some)} rounded to int8: off by {error:.3g}")
+            return error
+
+        found = exclude_worst(names, measure, self.max_error, self.search_s, hurt=hurt)
         if len(found.excluded) == len(names):
             raise PassError(
                 f"no node can be in int8: with all {len(names)} of them outputs are off by {found.whole_error:.2g} of "

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from nav_onnx.fake_int8 import rounded
 from nav_onnx.graph_facts import GraphFacts
 from nav_onnx.int8_kind import int8_kind
 from nav_onnx.pass_files import input_file, scratch_folder, store
@@ -51,7 +52,7 @@ class OnnxInt8Dynamic(Int8Pass):
                 per_channel=self.per_channel,
                 reduce_range=int8_kind().reduce_range if self.reduce_range is None else self.reduce_range,
             )
-            return self._found(model, out, folder, candidates, quantised)
+            return self._found(model, out, folder, candidates, quantised, functools.partial(rounded, graph))
 
 
 def _without_gemm(proto: Any) -> Any:

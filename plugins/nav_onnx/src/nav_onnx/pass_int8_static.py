@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from nav_onnx.fake_int8 import rounded
 from nav_onnx.graph_facts import GraphFacts
 from nav_onnx.int8_kind import Int8Kind, int8_kind
 from nav_onnx.pass_error import PassError
@@ -84,6 +85,7 @@ class OnnxInt8(Int8Pass):
                 folder,
                 [node.name for node in nodes if node.op_type not in FOLLOWERS],
                 lambda some: quantised_statically(graph, ranges, (*some, *followers), op_types, form),
+                lambda some: rounded(graph, some, ranges),
             )
 
     def _form(self) -> StaticForm:

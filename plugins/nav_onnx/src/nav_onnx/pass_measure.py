@@ -17,14 +17,20 @@ _ERRORS_ONLY = 3
 
 
 def run_file(
-    path: Path, samples: Iterable[Tensors], providers: Sequence[str] = ("CPUExecutionProvider",)
+    path: Path,
+    samples: Iterable[Tensors],
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    *,
+    optimised: bool = True,
 ) -> list[Tensors]:
-    """Return the outputs of an ONNX file on samples, by ONNX Runtime."""
+    """Return the outputs of an ONNX file on samples, by ONNX Runtime, with its graph optimisations or without."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = usable_cpus()
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     names = [output.name for output in session.get_outputs()]
     return [dict(zip(names, session.run(names, dict(feeds)), strict=True)) for feeds in samples]

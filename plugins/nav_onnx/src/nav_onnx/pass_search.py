@@ -62,61 +62,84 @@ def exclude_worst(
     measure: Callable[[tuple[str, ...]], float],
     bound: float,
     seconds: float,
+    *,
+    hurt: Callable[[tuple[str, ...]], float] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Exclusion:
     """Return the parts to exclude, the worst first and no more than needed, for the error to come within the bound.
 
-    Each part is lowered alone, or several neighbours together where there is no time for each; then the fewest of the
-    worst are sought by halving. Whatever is returned was measured.
+    It is found out how much each part hurts alone, or several neighbours together where there is no time for each; then
+    the fewest of the worst are sought by halving. Whatever is returned was measured.
 
     Args:
         parts: In the order of the graph.
         measure: Returns the error with these parts lowered and no others.
         bound: Largest error that is good.
-        seconds: After these no further measurement begins.
+        seconds: After these nothing further begins.
+        hurt: Returns about the same, in less time; None: `measure`.
         clock: In seconds.
     """
-    count, start = 0, clock()
-
-    def measured(lowered: tuple[str, ...]) -> float:
-        nonlocal count
-        count += 1
-        return measure(lowered)
-
+    start, measured = clock(), _Counted(measure)
     whole = measured(tuple(parts))
     if whole <= bound:
-        return Exclusion((), whole, whole, count)
-    once = max(clock() - start, 1e-6)
-    hurt: list[tuple[float, tuple[str, ...]]] = []
-    for group in _groups(parts, math.floor(_SHARE_FOR_RANKING * seconds / once)):
-        late = clock() - start > _SHARE_FOR_RANKING * seconds
-        hurt.append((math.inf if late else measured(group), group))
-    worst = [group for _, group in sorted(hurt, key=lambda pair: -pair[0])]
-    best = Exclusion(tuple(parts), math.inf, whole, count)
+        return Exclusion((), whole, whole, measured.count)
+    worst = _worst_first(parts, hurt or measured, _SHARE_FOR_RANKING * (seconds - (clock() - start)), clock)
+    best = Exclusion(tuple(parts), math.inf, whole, 0)
     too_few, enough = 0, len(worst)
     while enough - too_few > 1 and clock() - start <= seconds:
         middle = (too_few + enough) // 2
         dropped = {part for group in worst[:middle] for part in group}
         error = measured(tuple(part for part in parts if part not in dropped))
         if error <= bound:
-            enough, best = middle, Exclusion(tuple(part for part in parts if part in dropped), error, whole, count)
+            enough, best = middle, Exclusion(tuple(part for part in parts if part in dropped), error, whole, 0)
         else:
             too_few = middle
     left = seconds - (clock() - start)
-    if len(best.excluded) > enough and enough < len(worst) and left > once:
+    if len(best.excluded) > enough and enough < len(worst) and left > 0:
         # Groups hold parts that do no harm: look at those one by one, with what was found to be good lowered.
         good = tuple(part for part in parts if part not in best.excluded)
-        finer = exclude_worst(best.excluded, lambda some: measured(_ordered(parts, good + some)), bound, left, clock)
+        finer = exclude_worst(
+            best.excluded,
+            lambda some: measured(tuple(part for part in parts if part in good + some)),
+            bound,
+            left,
+            hurt=hurt,
+            clock=clock,
+        )
         if finer.error <= bound:
             best = attrs.evolve(best, excluded=finer.excluded, error=finer.error)
-    return attrs.evolve(best, measurements=count)
+    return attrs.evolve(best, measurements=measured.count)
 
 
-def _ordered(parts: Sequence[str], some: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part for part in parts if part in some)
+@attrs.define
+class _Counted:
+    """Counts measurements."""
+
+    measure: Callable[[tuple[str, ...]], float]
+    count: int = 0
+
+    def __call__(self, lowered: tuple[str, ...]) -> float:
+        self.count += 1
+        return self.measure(lowered)
+
+
+def _worst_first(
+    parts: Sequence[str], hurt: Callable[[tuple[str, ...]], float], seconds: float, clock: Callable[[], float]
+) -> list[tuple[str, ...]]:
+    """Return groups of neighbours, those that hurt most first; those that there was no time for come before them."""
+    start = clock()
+    first = tuple(parts[:1])
+    found: list[tuple[float, tuple[str, ...]]] = [(hurt(first), first)]
+    once = max(clock() - start, 1e-6)
+    for group in _groups(parts[1:], math.floor(seconds / once) - 1):
+        late = clock() - start > seconds
+        found.append((math.inf if late else hurt(group), group))
+    return [group for _, group in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _groups(parts: Sequence[str], most: int) -> list[tuple[str, ...]]:
     """Return neighbours together, in two groups at least and no more than `most`."""
+    if not parts:
+        return []
     size = math.ceil(len(parts) / min(max(most, 2), len(parts)))
     return [tuple(parts[start : start + size]) for start in range(0, len(parts), size)]
