@@ -140,6 +140,11 @@ def _source(
         runs = [_run(first.infer, description.inputs, index) for index, description in enumerate(descriptions)]
     except StepFailed as error:
         raise _unusable(model, error.failure) from error
+    except DataloaderError as error:
+        if not notices:
+            raise
+        fix = "pass dataloader=[sample, ...] with inputs that the model takes"
+        raise DataloaderError(f"inputs were made up, and {error.cause}", fix) from error
     _check_outputs(runs)
     probed = probe(first.infer, runs, first.signature) if request.batching else Probe(None)
     if probed.run is not None:
