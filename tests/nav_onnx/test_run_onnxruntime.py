@@ -16,7 +16,7 @@ from navcore.errors import UsageError
 from navcore.formats import Format
 from navcore.testing.suites import RunnerSuite
 
-CPU, CUDA, TENSORRT = list(plugin.nav_runners())[:3]
+CPU, CUDA, TENSORRT, TENSORRT_RTX = list(plugin.nav_runners())[:4]
 HAS_CUDA = CUDA.unavailable() is None
 
 
@@ -49,6 +49,18 @@ class TestOnnxCUDA(TestOnnxCPU):
     @pytest.fixture
     def tool(self):
         return CUDA
+
+    def test_the_nodes_run_there_and_a_bound_step_reads_its_inputs_anew(self, tool, model, weight):
+        feeds = {"x": np.ones((2, 3), np.float32)}
+        with tool.open(model, DeviceKind.CUDA) as infer:
+            assert {"CUDAExecutionProvider": 1} == infer.placement()
+            step = infer.bind(feeds)
+            first = step()
+            feeds["x"][:] = 2
+            second = step()
+
+        np.testing.assert_allclose(first["y"], np.ones((2, 3), np.float32) @ weight, rtol=1e-5)
+        np.testing.assert_allclose(second["y"], np.full((2, 3), 2, np.float32) @ weight, rtol=1e-5)
 
 
 class TestOnnxCPUOnAConvolution(RunnerSuite):
@@ -89,6 +101,14 @@ class TestOnnxTensorRT(TestOnnxCPU):
     @pytest.fixture
     def tool(self):
         return TENSORRT
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(bool(TENSORRT_RTX.unavailable()), reason=f"OnnxTensorRTRTX: {TENSORRT_RTX.unavailable()}")
+class TestOnnxTensorRTRTX(TestOnnxCPU):
+    @pytest.fixture
+    def tool(self):
+        return TENSORRT_RTX
 
 
 def test_a_provider_that_is_silently_replaced_is_an_error(affine):
