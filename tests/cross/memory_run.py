@@ -105,6 +105,7 @@ def optimized(case: str, size_bytes: int, peaks: Peaks, asked: argparse.Namespac
         workspace=asked.workspace,
         runners=asked.runner,
         precision=asked.precision,
+        custom_configs=() if asked.runner else every_way(),
         optimization_profile=PROFILE,
         registry=registry,
         isolate_exports={"worker": None, "here": False}[place],
@@ -127,6 +128,14 @@ def optimized(case: str, size_bytes: int, peaks: Peaks, asked: argparse.Namespac
             if result.failure is not None
         },
     }
+
+
+def every_way() -> list[Any]:
+    """Return configs that try what is otherwise tried only where something else fails."""
+    return [
+        nav.OnnxConfig(export_engine=[nav.OnnxDynamoExportConfig(), nav.OnnxTraceExportConfig()]),
+        nav.TorchCompileConfig(freezing=(False, True)),
+    ]
 
 
 def main() -> None:
