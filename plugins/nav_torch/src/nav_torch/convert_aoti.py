@@ -14,6 +14,7 @@ from nav_torch.infer import infer_artifact
 from nav_torch.proof import prove
 from nav_torch.ranges import compiled_ranges
 from nav_torch.run_aoti import load_package
+from nav_torch.run_exportedprogram import program_device
 from nav_torch.sizes import ordered_examples, resized, sizes_seen
 from nav_torch.tensors import to_tensor
 from navcore.configs import Arguments, thawed_arguments
@@ -57,7 +58,7 @@ class AOTInductorConverter(Converter):
         settings = {"freezing": self.freezing, **_lower_bound_unchecked(), **thawed_arguments(self.custom_args)}
         with explained("AOTInductor"), torch.no_grad():
             torch._inductor.aoti_compile_and_package(hinted, package_path=str(out), inductor_configs=settings)
-        device = _device_of(program)
+        device = program_device(program)
         return prove(
             model.signature,
             ordered_examples(model),
@@ -81,7 +82,7 @@ def _with_larger_batch(program: Any, model: Model) -> Any:
     if batch is None or max(sizes_seen(batch, signature, examples[:1])) >= _BATCH or (limits and _BATCH not in limits):
         return program
     feeds = resized(batch, _BATCH, signature, examples)
-    tensors = tuple(to_tensor(feeds[name], _device_of(program)).contiguous() for name in signature.input_names)
+    tensors = tuple(to_tensor(feeds[name], program_device(program)).contiguous() for name in signature.input_names)
     try:
         with torch.no_grad():
             return torch.export.export(program.module(), tensors, dynamic_shapes=dynamic_axes(signature))
@@ -99,10 +100,3 @@ def _lower_bound_unchecked() -> dict[str, Any]:
     import torch._inductor.config as settings
 
     return {"aot_inductor.check_lowerbound": False} if hasattr(settings.aot_inductor, "check_lowerbound") else {}
-
-
-def _device_of(program: Any) -> Any:
-    import torch
-
-    tensors = [*program.state_dict.values(), *program.constants.values(), *program.example_inputs[0]]
-    return next((tensor.device for tensor in tensors if isinstance(tensor, torch.Tensor)), torch.device("cpu"))

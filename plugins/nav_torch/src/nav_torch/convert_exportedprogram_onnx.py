@@ -8,8 +8,12 @@ from typing import ClassVar
 import attrs
 
 from nav_torch.export_error import explained
-from nav_torch.export_onnx import OPSET, check_opset, quiet_onnx, save
+from nav_torch.export_onnx import OPSET, check_opset, quiet_onnx, save, unguarded
+from nav_torch.infer import infer_artifact
 from nav_torch.onnx_file import MOST_EMBEDDED_BYTES, Axes, dynamic_axes_of, finish
+from nav_torch.proof import prove
+from nav_torch.run_exportedprogram import program_device
+from nav_torch.sizes import ordered_examples
 from navcore.configs import Arguments, thawed_arguments
 from navcore.contracts import Converter, Model
 from navcore.domain import Signature
@@ -54,4 +58,11 @@ class ExportedProgramOnnxConverter(Converter):
             made = torch.onnx.export(program, (), dynamo=True, **arguments)
             save(made, out, self.most_embedded_bytes)
         finish(out, model.signature)
-        return model.signature
+        # There is no runtime for the file here: the program that it was translated from is run in its place.
+        device = program_device(program)
+        return prove(
+            model.signature,
+            ordered_examples(model),
+            infer_artifact(program.module(), model, device),
+            infer_artifact(unguarded(made.exported_program), model, device),
+        )

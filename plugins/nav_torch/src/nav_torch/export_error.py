@@ -74,7 +74,8 @@ def explained(exporter: str, module: Any = None, signature: Signature | None = N
                 "give the nn.Module that it was scripted or traced from; or keep to target_formats=['torchscript']",
             ) from error
         if (fixed := _fixed_axis(str(first), signature)) is not None:
-            raise ExportError(f"{fixed}: {exporter} found that forward makes it a constant", _FIXED_SIZE_FIX) from error
+            # torch's own message names no dimension, and says nothing else.
+            raise ExportError(f"{fixed}: {exporter} found that forward makes it a constant", _FIXED_SIZE_FIX) from None
         raise ExportError(f"{exporter} failed: {reason}", _fix(exporter, first)) from error
 
 

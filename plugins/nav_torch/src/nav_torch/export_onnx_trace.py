@@ -121,4 +121,4 @@ def missing_trace_exporter() -> str | None:
 
 
 def _has_older_one() -> bool:
-    return find_spec("torch.onnx._internal.torchscript_exporter") is not None
+    return find_spec("torch.onnx.utils") is not None

@@ -13,7 +13,7 @@ from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 
-__all__ = ["TorchExportedProgramRunner", "on_device"]
+__all__ = ["TorchExportedProgramRunner", "on_device", "program_device"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,13 +30,23 @@ class TorchExportedProgramRunner(LoadedRunner):
         yield self.infer(program.module(), model, torch.device(device.value))
 
 
+def program_device(program: Any) -> Any:
+    """Return the torch.device of the program's first weight, constant or example; the CPU where it has none."""
+    import torch
+
+    return next((tensor.device for tensor in _tensors(program)), torch.device("cpu"))
+
+
 def on_device(program: Any, device: DeviceKind) -> Any:
     """Return the program on the device: its weights, and the devices that its graph names."""
     from torch.export.passes import move_to_device_pass
 
-    tensors = [
-        value for value in (*program.state_dict.values(), *program.constants.values()) if hasattr(value, "device")
-    ]
-    if all(tensor.device.type == device.value for tensor in tensors):
+    if all(tensor.device.type == device.value for tensor in _tensors(program)):
         return program
     return move_to_device_pass(program, device.value)
+
+
+def _tensors(program: Any) -> list[Any]:
+    """Return weights and constants, or the example where there are none."""
+    held = [value for value in (*program.state_dict.values(), *program.constants.values()) if hasattr(value, "device")]
+    return held or [value for value in program.example_inputs[0] if hasattr(value, "device")]
