@@ -57,6 +57,7 @@ class ExportedProgramExporter(Exporter):
                 infer_live(model.object, model.call, device),
                 infer_artifact(torch.export.load(out).module(), model, device),
                 found=found_ranges(program, model.signature),
+                ends=device.type == "cpu",
             )
 
 

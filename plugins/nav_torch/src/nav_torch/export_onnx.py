@@ -97,6 +97,7 @@ class OnnxExporter(Exporter):
                 infer_live(model.object, model.call, device),
                 infer_artifact(unguarded(program.exported_program), model, device),
                 found=found_ranges(program.exported_program, model.signature),
+                ends=device.type == "cpu",
             )
 
 

@@ -121,7 +121,7 @@ def proven(model: Model, script: Any, *, branches: bool = True) -> Signature:
     device, examples = device_of(model.object), ordered_examples(model)
     source = infer_live(model.object, model.call, device)
     artifact = infer_artifact(script, model, device)
-    signature = prove(model.signature, examples, source, artifact)
+    signature = prove(model.signature, examples, source, artifact, ends=device.type == "cpu")
     if branches:
         prove_negated(signature, examples, source, artifact)
     return signature

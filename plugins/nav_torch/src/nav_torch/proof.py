@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from nav_torch.export_error import ExportError, headline
+from nav_torch.largest import largest_taken
 from nav_torch.ranges import narrower
 from nav_torch.sizes import input_dimensions, other_sizes, resized, sizes_seen
 from navcore.contracts import Array, Infer, Tensors
@@ -39,6 +40,7 @@ def prove(
     artifact: Infer,
     *,
     found: Mapping[str, Range] | None = None,
+    ends: bool = False,
 ) -> Signature:
     """Return the signature with the ranges of sizes that an artifact is good for.
 
@@ -53,6 +55,8 @@ def prove(
         reference: The source.
         artifact: What was made of it, loaded from its file.
         found: Sizes that torch found for each dimension; where it found none, there are no limits that it knows of.
+        ends: Whether to find the largest size that the source takes where none is known. It is called with sizes that
+            it may refuse, which on a GPU can end the process.
 
     Raises:
         ExportError: The artifact refuses a size that the source takes, or gives something else.
@@ -63,6 +67,8 @@ def prove(
         known = ranges.get(dimension, Range(dimension))
         limits = narrower(known, (found or {}).get(dimension, Range(dimension)))
         case.try_others(limits)
+        if ends and limits.largest is None and dimension != signature.batch:
+            limits = attrs.evolve(limits, largest=largest_taken(dimension, signature, case.examples, reference))
         ranges[dimension] = case.tried_below(limits, known)
     limited = (each for _, each in sorted(ranges.items()) if each.smallest > 1 or each.largest is not None)
     return attrs.evolve(signature, ranges=tuple(limited))
