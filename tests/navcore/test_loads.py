@@ -18,7 +18,7 @@ import pytest
 import navcore as nav
 from navcore.contracts import Infer, Model, Tensors, Tool
 from navcore.domain import DeviceKind, Load, Status, StepStarted, TrialResult
-from navcore.engine import loads
+from navcore.engine import loads, threads
 from navcore.store.workspace import read_status
 from navcore.testing.toys import TOY_JSON, TOY_LIVE, TOY_TOOLS, ToyModel, ToyPlugin, ToyRunner, toy_samples
 
@@ -31,6 +31,7 @@ PROFILE = nav.OptimizationProfile(max_batch_size=2, window_size=2, max_trials=3,
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep calls in flight for a moment only: here it counts that they were, not how fast."""
     monkeypatch.setattr(loads, "_SECONDS", {"quick": 0.01, "thorough": 0.02})
+    monkeypatch.setattr(threads, "thread_counts", tuple)  # test_threads.py tries those
 
 
 @attrs.define(eq=False)
@@ -195,6 +196,26 @@ def test_a_runner_with_threads_shares_the_cpus_among_its_instances(
     assert [("ToyNpz", None), *[("ToyNpz", 4)] * 2, *[("ToyNpz", 1)] * 16] == OPENED
     found = {(load.instances, load.in_flight): load.threads for load in trial(package, "ToyNpz").loads}
     assert {(1, 1): None, (1, 2): None, (2, 2): 4, (1, 16): None, (16, 16): 1} == found
+
+
+def test_a_runner_with_streams_computes_as_many_calls_at_once_on_one_instance(tmp_path: Path) -> None:
+    @attrs.frozen(kw_only=True)
+    class Streaming(ToyRunner):
+        streams: int | None = None
+
+        @contextmanager
+        def open(self, model: Model, device: DeviceKind) -> Iterator[Infer]:
+            OPENED.append((self.name, self.streams))
+            with ToyRunner.open(self, model, device) as infer:
+                yield infer
+
+    OPENED.clear()
+    profile = attrs.evolve(PROFILE, max_batch_size=1, concurrency=(1, 2))
+    package = run(tmp_path, TOY_TOOLS[0], TOY_TOOLS[2], Streaming(), optimization_profile=profile)
+    found = [(load.instances, load.in_flight, load.streams) for load in trial(package, "ToyNpz").loads]
+
+    assert [("ToyNpz", None), ("ToyNpz", 2), *[("ToyNpz", None)] * 2] == OPENED
+    assert [(1, 1, None), (1, 2, None), (1, 2, 2), (2, 2, None)] == found
 
 
 @attrs.frozen(kw_only=True)

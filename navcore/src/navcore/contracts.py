@@ -271,7 +271,7 @@ class Strategy(Tool):
         return trial.busiest
 
     def load(self, trial: TrialResult) -> Load | None:
-        """Return the several calls at once to quote beside it, where the strategy counts them; None: one call."""
+        """Return several calls at once, or fewer threads, to quote beside it; None: one call on all threads."""
         return None
 
 

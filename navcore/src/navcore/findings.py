@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contracts import Model, Strategy, Tensors
-from navcore.domain import Artifact, BuildResult, Choice, Omission, PackageStatus, Status, TrialResult
+from navcore.contracts import Model, Runner, Strategy, Tensors
+from navcore.domain import Artifact, BuildResult, Choice, Load, Omission, PackageStatus, Status, TrialResult
 from navcore.errors import NoRuntimeError, TrustError, UnknownNameError, UsageError, WorkspaceError
 from navcore.registry import Registry
 from navcore.session import Session
@@ -132,7 +132,7 @@ class Package:
         choice = self.get_best_runtime(strategies, strategy=strategy, include_source=include_source)
         trial = choice.trial
         model = self.model_of(trial)
-        runner = self.registry.runner(trial.runner)
+        runner = _with_setting(self.registry.runner(trial.runner), choice.load)
         return Session(choice, model.signature, model, runner, self.status.request.device, keep=self._keep)
 
     def get_best_runtime(
@@ -283,6 +283,15 @@ def _asked(strategies: Sequence[Strategy] | None, strategy: Strategy | None) -> 
                 f"strategy {candidate!r} is no Strategy", "pass an instance, for example nav.MinLatencyStrategy()"
             )
     return chosen
+
+
+def _with_setting(runner: Runner, load: Load | None) -> Runner:
+    """Return the runner with the threads and streams that were found best for one instance."""
+    if load is None or load.instances != 1:
+        return runner
+    found: dict[str, Any] = {"threads": load.threads, "streams": load.streams}
+    known = attrs.fields_dict(type(runner))
+    return attrs.evolve(runner, **{name: value for name, value in found.items() if value and name in known})
 
 
 def _told(obstacle: Omission) -> str:

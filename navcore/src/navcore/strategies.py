@@ -24,15 +24,18 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class MinLatencyStrategy(Strategy):
-    """The shortest median latency of one call, over all batch sizes."""
+    """The shortest median latency of one call, over all batch sizes and numbers of threads that were tried."""
 
     name: str = "min-latency"
 
     def score(self, trial: TrialResult) -> float | None:
-        return -math.log(trial.quickest.p50_ms) if trial.measurements else None
+        return -math.log(trial.latency_ms) if trial.measurements else None
 
     def best(self, trial: TrialResult) -> Measurement:
         return trial.quickest
+
+    def load(self, trial: TrialResult) -> Load | None:
+        return trial.quickest_load
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +89,7 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
         if not trial.measurements:
             return None
         # The mean of the two, not their sum: a difference of 2 % in both is one of 2 %, as ties are judged.
-        return (math.log(trial.throughput) - math.log(trial.quickest.p50_ms)) / 2
+        return (math.log(trial.throughput) - math.log(trial.latency_ms)) / 2
 
     def load(self, trial: TrialResult) -> Load | None:
         return trial.busiest_load
@@ -131,7 +134,7 @@ class WeightedStrategy(Strategy):
     def score(self, trial: TrialResult) -> float | None:
         if not trial.measurements:
             return None
-        total = self.throughput * math.log(trial.throughput) - self.latency * math.log(trial.quickest.p50_ms)
+        total = self.throughput * math.log(trial.throughput) - self.latency * math.log(trial.latency_ms)
         if self.memory:
             saved = MinMemoryStrategy().score(trial)
             if saved is None:

@@ -121,13 +121,14 @@ class Measurement:
 
 @attrs.frozen
 class Load:
-    """Throughput with several calls at once.
+    """Throughput with several calls at once, or of one call at a time on fewer threads.
 
     Attributes:
         batch_size: Of each call; None where the model has no batch axis.
         instances: Copies of the model that were open.
         in_flight: Calls in flight, over all instances.
         threads: Threads that each instance was told to use; None: as many as the runner takes by itself.
+        streams: Calls that an instance was told to compute at once; None: it was not told.
         throughput: Inferences per second, all calls together.
         p50_ms, p99_ms: Latency of one call meanwhile.
         calls: Calls that were counted.
@@ -141,3 +142,9 @@ class Load:
     p50_ms: float
     p99_ms: float
     calls: int
+    streams: int | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there was one call at a time."""
+        return self.in_flight == 1

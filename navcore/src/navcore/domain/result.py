@@ -178,7 +178,8 @@ class TrialResult:
         device_clock_mhz: Mean clock of the GPU while it was timed; None where there is none.
         cpu_use: CPU seconds per second, over all threads of its process, while it was timed.
         cpus: Number of CPUs that its process may use.
-        loads: Throughput with several calls at once, where the profile asks for it.
+        loads: Throughput with several calls at once, where the profile asks for it, and on fewer threads where that is
+            faster.
         precision: The lowest precision that a tool on the way lowers the model to; None: it keeps its own.
         deprecated: Whether a tool on the way uses what its framework is about to drop.
         runtime_notes: What the runtime told about itself, such as what it compiled.
@@ -215,8 +216,21 @@ class TrialResult:
         return max(alone + [load.throughput for load in self.loads])
 
     @property
+    def latency_ms(self) -> float:
+        """The shortest median latency of one call at a time, on whatever number of threads; as for `throughput`."""
+        load = self.quickest_load
+        return self.quickest.p50_ms if load is None else load.p50_ms
+
+    @property
+    def quickest_load(self) -> Load | None:
+        """The number of threads with the shortest latency of one call at a time, where that is not all of them."""
+        alone = [load for load in self.loads if load.is_alone and load.threads is not None]
+        best = min(alone, key=lambda load: load.p50_ms, default=None)
+        return best if best is not None and best.p50_ms < self.quickest.p50_ms else None
+
+    @property
     def busiest_load(self) -> Load | None:
-        """The several calls at once with the most throughput, where that is more than one call at a time gives."""
+        """The setting with the most throughput, where that is more than one call at a time on all threads gives."""
         best = max(self.loads, key=lambda load: load.throughput, default=None)
         return best if best is not None and best.throughput > self.busiest.throughput else None
 
@@ -240,7 +254,7 @@ class Choice:
         trial: The trial that it picked.
         measurement: The measurement at which the trial is best under the strategy.
         reason: One sentence: first on score, or in a tie and simpler.
-        load: Several calls at once, where the strategy counts throughput and that gives more than one call at a time.
+        load: Several calls at once, or fewer threads, where that is better by what the strategy counts.
     """
 
     strategy: str

@@ -41,10 +41,12 @@ class _Setting:
     instances: int
     in_flight: int
     threads: int | None
+    streams: int | None = None
 
     def __str__(self) -> str:
         calls = f"{self.in_flight} calls at once" if self.in_flight > 1 else "one call at a time"
         where = "one instance" if self.instances == 1 else f"{self.instances} instances"
+        where += f" with {self.streams} streams" if self.streams else ""
         return f"{calls} on {where}" + (f" at batch size {self.batch_size}" if self.batch_size else "")
 
 
@@ -64,9 +66,10 @@ def serve_all(
     """Measure the three candidates with the most throughput, and the source, with several calls in flight.
 
     Nothing is done where the profile has no `concurrency`. Each number of calls is tried on one instance and, for an
-    artifact, on as many instances as calls, which share the CPUs where the runner has an option `threads`. One way is
-    measured after the other, not interleaved, so that no more instances than one way needs are open at a time; one that
-    fails is left out, with a note.
+    artifact, on as many instances as calls, which share the CPUs where the runner has an option `threads`, and on one
+    instance with as many streams, where it has an option `streams`. One way is measured after the other, not
+    interleaved, so that no more instances than one way needs are open at a time; one that fails is left out, with a
+    note.
 
     Args:
         sweeps, candidates: Who was measured.
@@ -135,7 +138,9 @@ def _groups(sweep: Sweep, runner: Runner, model: Model, wanted: Sequence[int]) -
     for calls in wanted:
         yield [_Setting(size, 1, calls, None) for size in sizes]
         if calls > 1 and not model.format.live:
-            threads = max(1, usable_cpus() // calls) if _has_threads(runner) else None
+            if _has(runner, "streams") and getattr(runner, "streams", None) is None:
+                yield [_Setting(size, 1, calls, None, streams=calls) for size in sizes]
+            threads = max(1, usable_cpus() // calls) if _has(runner, "threads") else None
             yield [_Setting(size, calls, calls, threads) for size in sizes]
 
 
@@ -149,15 +154,16 @@ def _opened(
     stack: contextlib.ExitStack,
 ) -> list[Candidate]:
     """Return the instances of a setting, which the stack closes; the candidate itself where it is one."""
-    if setting.instances == 1:
+    told = {"threads": setting.threads, "streams": setting.streams}
+    options: dict[str, Any] = {name: value for name, value in told.items() if value}
+    if setting.instances == 1 and not options:
         return [candidate]
-    options: dict[str, Any] = {"threads": setting.threads} if setting.threads else {}
-    told = attrs.evolve(runner, **options)
-    bench.fleet.adopt(told, runner)
+    other = attrs.evolve(runner, **options)
+    bench.fleet.adopt(other, runner)
     instances = []
     for _ in range(setting.instances):
         log = bench.workspace.log("measure")
-        instances.append(bench.fleet.open(told, model, bench.request.device, log, sweep.name))
+        instances.append(bench.fleet.open(other, model, bench.request.device, log, sweep.name))
         stack.callback(close, instances[-1], sweep.name)
     return instances
 
@@ -181,8 +187,9 @@ def _load(setting: _Setting, found: Sequence[Served]) -> Load:
         p50_ms=p50,
         p99_ms=p99,
         calls=len(calls),
+        streams=setting.streams,
     )
 
 
-def _has_threads(runner: Runner) -> bool:
-    return "threads" in attrs.fields_dict(type(runner))
+def _has(runner: Runner, option: str) -> bool:
+    return option in attrs.fields_dict(type(runner))

@@ -18,6 +18,7 @@ from navcore.engine.loads import serve_all
 from navcore.engine.plan import Plan, Trial, unsuited
 from navcore.engine.speed import measure_all
 from navcore.engine.sweep import Sweep
+from navcore.engine.threads import try_threads
 from navcore.store.journal import Journal
 
 __all__ = ["run_trials"]
@@ -55,6 +56,7 @@ def run_trials(
         baseline = _baseline(plan, journal.trials)
         measure_all(sweeps, candidates, baseline, bench, journal, budget, emit, timed_inputs)
         serve_all(sweeps, candidates, plan, builds, bench, journal, budget, emit, timed_inputs, baseline=baseline)
+        try_threads(sweeps, candidates, plan, builds, bench, journal, budget, emit, timed_inputs)
         for sweep in sweeps:
             if not sweep.measurements:
                 journal.trials[sweep.name] = _unmeasured(journal.trials[sweep.name], sweep)

@@ -130,7 +130,11 @@ def choices(status: PackageStatus) -> tuple[str, ...]:
 def _sentence(group: list[Choice]) -> str:
     first = group[0]
     numbers = f"{figures.number(first.measurement.p50_ms)} ms, {figures.number(first.measurement.throughput)} inf/s"
-    if first.load is not None:
+    if first.load is not None and first.load.is_alone and first.load.threads:
+        threads = figures.count(first.load.threads, "thread")
+        ours = f"{figures.number(first.load.p50_ms)} ms, {figures.number(first.load.throughput)} inf/s"
+        numbers = f"{ours} on {threads}; on all of them {numbers}"
+    elif first.load is not None:
         calls, copies = figures.count(first.load.in_flight, "call"), figures.count(first.load.instances, "instance")
         numbers = f"{figures.number(first.load.throughput)} inf/s with {calls} at once on {copies}; alone {numbers}"
     if first.measurement.batch_size is not None:

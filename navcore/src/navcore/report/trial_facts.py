@@ -39,7 +39,7 @@ def trial_facts(trial: TrialResult) -> Iterator[tuple[str, str]]:
     for measurement in trial.measurements:
         yield "speed", _speed(measurement)
     for load in trial.loads:
-        yield "several calls", _load(load)
+        yield ("fewer threads", _alone(load)) if load.is_alone and load.threads else ("several calls", _load(load))
     for note in (*trial.runtime_notes, *trial.notes):
         yield "note", note
 
@@ -72,9 +72,19 @@ def _speed(found: Measurement) -> str:
     return text + ("; ended early, it could not win" if found.dropped else "")
 
 
+def _alone(load: Load) -> str:
+    size = "" if load.batch_size is None else f" at batch size {load.batch_size}"
+    assert load.threads is not None
+    return (
+        f"on {figures.count(load.threads, 'thread')}{size}: {figures.number(load.p50_ms)} ms, "
+        f"{figures.number(load.throughput)} inf/s"
+    )
+
+
 def _load(load: Load) -> str:
     size = "" if load.batch_size is None else f" of batch size {load.batch_size}"
     threads = "" if load.threads is None else f" with {figures.count(load.threads, 'thread')} each"
+    threads += "" if load.streams is None else f" with {figures.count(load.streams, 'stream')}"
     return (
         f"{load.in_flight} in flight{size} on {figures.count(load.instances, 'instance')}{threads}: "
         f"{figures.number(load.throughput)} inf/s, p50 {figures.number(load.p50_ms)} ms, p99 "

@@ -37,7 +37,11 @@ def _is_plausible(trial: TrialResult) -> bool:
     counts = (
         *(trial.hops, trial.load_s, trial.first_call_s, trial.memory_bytes, trial.device_memory_bytes),
         *(trial.cpu_use, trial.cpus),
-        *(value for load in trial.loads for value in (load.batch_size, load.in_flight, load.threads, load.calls)),
+        *(
+            value
+            for load in trial.loads
+            for value in (load.batch_size, load.in_flight, load.threads, load.calls, load.streams)
+        ),
     )
     rates = [value for load in trial.loads for value in (load.throughput, load.p50_ms, load.p99_ms, load.instances)]
     batch_sizes = trial.agreement.batch_sizes if trial.agreement is not None else ()
