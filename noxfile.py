@@ -214,6 +214,13 @@ def best_of(session: nox.Session) -> None:
 
 
 @nox.session
+def precision(session: nox.Session) -> None:
+    """Print what lower precisions bring beside eager PyTorch, and what they cost in accuracy; on a quiet machine."""
+    _install_zoo(session)
+    session.run("python", "benchmarks/precision.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
 def import_time(session: nox.Session) -> None:
     """Print how long `import navcore` and `nav --help` take."""
     session.install(*_in_place(NAVCORE))

@@ -153,7 +153,9 @@ class _Trials:
             self.expected = run_file(input_file(self.model), self.samples)
         try:
             path = store(lowered(self.graph, self.element, blocked), self.folder / "lowered.onnx")
-            error = error_of(self.expected, run_file(path, self.samples, providers))
+            # As it is: what ONNX Runtime makes of a bidirectional LSTM in float16 takes the process down as it is
+            # loaded (1.32, all optimisations, the CPU; with the extended ones it is right).
+            error = error_of(self.expected, run_file(path, self.samples, providers, optimised=False))
         except Exception as reason:  # the runtime may have no kernel for an operator in this precision
             print(f"with {len(blocked)} nodes in fp32: {first_line(reason)}")
             return False
