@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nav_torch.tree import Constant, flatten, leaf_names, rebuild, render
+from nav_torch.tree import Constant, flatten, rebuild, render
+from navcore.naming import leaf_names
 
 Pair = namedtuple("Pair", "left right")
 

@@ -9,10 +9,11 @@ import attrs
 
 from nav_torch.hidden import hidden_tensors
 from nav_torch.sample import Arguments, arguments_of
-from nav_torch.tree import KeyPath, Node, flatten, leaf_names, rebuild, render
+from nav_torch.tree import Node, flatten, rebuild, render
 from nav_torch.watch import Watch
 from navcore.domain import Names
 from navcore.errors import DataloaderError
+from navcore.naming import KeyPath, chosen_names, leaf_names
 
 __all__ = ["TorchCall", "make_call"]
 
@@ -62,7 +63,7 @@ class TorchCall:
                 "return tensors, or tuples, lists, dicts or dataclasses of tensors",
             )
         automatic = leaf_names(tuple(path for path, _ in leaves), "output", taken=self.inputs)
-        names = _chosen(self.outputs, automatic, "output")
+        names = chosen_names(self.outputs, automatic, "output")
         return dict(zip(names, (leaf for _, leaf in leaves), strict=True))
 
 
@@ -82,7 +83,7 @@ def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mappin
         )
     for argument, node in zip([*range(len(positional)), *keywords], nodes, strict=True):
         _check_hidden(argument, node)
-    inputs = _chosen(names.inputs, leaf_names(tuple(path for path, _ in leaves), "input"), "input")
+    inputs = chosen_names(names.inputs, leaf_names(tuple(path for path, _ in leaves), "input"), "input")
     taken = [name for name in names.outputs if name in inputs]
     if taken:
         raise DataloaderError(
@@ -114,16 +115,3 @@ def _flatten_each(items: Iterable[tuple[Hashable, Any]]) -> tuple[tuple[Node, ..
         nodes.append(node)
         leaves += [((key, *path), leaf) for path, leaf in own]
     return tuple(nodes), leaves
-
-
-def _chosen(wanted: tuple[str, ...], automatic: tuple[str, ...], side: str) -> tuple[str, ...]:
-    if not wanted:
-        return automatic
-    if len(wanted) != len(automatic):
-        raise DataloaderError(
-            f"{side}_names has {len(wanted)} names for {len(automatic)} {side}s ({', '.join(automatic)})",
-            f"give one name per {side}, in this order",
-        )
-    if len(set(wanted)) != len(wanted):
-        raise DataloaderError(f"{side}_names={wanted!r} has a name twice", "give every one a name of its own")
-    return wanted

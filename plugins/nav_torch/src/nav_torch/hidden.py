@@ -6,7 +6,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from nav_torch.tree import KeyPath, Node, constants
+from nav_torch.tree import Node, constants
+from navcore.naming import KeyPath
 
 __all__ = ["hidden_tensors"]
 

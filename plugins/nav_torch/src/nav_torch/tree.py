@@ -6,17 +6,15 @@ Not `torch.utils._pytree`, which does not look into dataclasses that nobody regi
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 
-__all__ = ["Branch", "Constant", "KeyPath", "Leaf", "Node", "constants", "flatten", "leaf_names", "rebuild", "render"]
+from navcore.naming import KeyPath
 
-KeyPath = tuple[Hashable, ...]
-"""Keys, field names and positions from the root to a leaf."""
+__all__ = ["Branch", "Constant", "Leaf", "Node", "constants", "flatten", "rebuild", "render"]
 
 
 def _same_constant(value: Any) -> tuple[type, Any]:
@@ -146,33 +144,6 @@ def _record(kind: type[Any], values: dict[Hashable, Any]) -> Any:
     for name in values.keys() - made:
         object.__setattr__(record, str(name), values[name])  # frozen dataclasses refuse setattr
     return record
-
-
-@functools.lru_cache(maxsize=64)  # asked for the outputs of every timed call: a third of what navcore adds to one
-def leaf_names(paths: tuple[KeyPath, ...], prefix: str, taken: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return one name per leaf, none twice and none of the taken ones.
-
-    Keys and positions are joined by `__`, positions before the first key left out; a leaf without a key is called
-    `{prefix}__{index}`, and so is one whose name is taken.
-    """
-    names: list[str] = []
-    for index, path in enumerate(paths):
-        candidates = (
-            name for name in (_joined(path), *_numbered(f"{prefix}__{index}", len(paths) + len(taken))) if name
-        )
-        names.append(next(name for name in candidates if name not in names and name not in taken))
-    return tuple(names)
-
-
-def _joined(path: KeyPath) -> str:
-    first = next((place for place, key in enumerate(path) if not isinstance(key, int)), len(path))
-    return "__".join(str(key) for key in path[first:])
-
-
-def _numbered(name: str, count: int) -> Iterator[str]:
-    yield name
-    for number in range(1, count + 2):
-        yield f"{name}__{number}"
 
 
 def render(node: Node, names: Iterable[str]) -> str:
