@@ -65,7 +65,7 @@ def samples() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def saved(net: Any, samples: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with everything that the installed plugins find, its ONNX file with external data."""
+    """A package of what several plugins make, its ONNX file with external data."""
     folder = tmp_path_factory.mktemp("saved")
     package = nav.optimize(
         net,
@@ -73,6 +73,7 @@ def saved(net: Any, samples: list[Any], tmp_path_factory: pytest.TempPathFactory
         workspace=folder / "w",
         optimization_profile=QUICK,
         target_device="cpu",
+        runners=["TorchCPU", "TorchScriptCPU", "TorchExportedProgramCPU", "OnnxCPU", "OpenVINOCPU"],
         custom_configs=[Embed(100)],
         quiet=True,
     )

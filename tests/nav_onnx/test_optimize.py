@@ -1,5 +1,7 @@
 """`nav.onnx.optimize` on whole files: what any valid model may have, and what is told where it cannot be run."""
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +9,7 @@ from onnx import TensorProto, helper
 
 from nav_onnx import optimize
 from navcore import OptimizationProfile
+from navcore.engine import threads
 from navcore.errors import DataloaderError, ModelFileError
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -149,3 +152,13 @@ def test_an_opset_that_the_runtime_does_not_read_is_told_with_the_conversion(sav
     )
     with pytest.raises(ModelFileError, match=message):
         run(_relu(save, ["N"], opset=99), isolate=True)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_fewer_threads_are_tried_and_told(affine, run, monkeypatch, isolate):
+    monkeypatch.setattr(threads, "thread_counts", lambda: (1,))
+    package = run(affine, isolate=isolate)
+    (trial,) = package.status.trials
+
+    assert [note for note in trial.runtime_notes if re.match(r"on 1 thread [\d.]+ times as fast \[.*\] at batch", note)]
+    assert {1} >= {load.threads for load in trial.loads}

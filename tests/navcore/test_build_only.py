@@ -87,5 +87,10 @@ def test_a_package_that_was_prepared_here_is_measured_where_its_runner_works(tmp
     assert {"toy-npz on ToyNpz", "toy-npz/toy-json on ToyJson"} == {
         f"{runtime.route} on {runtime.runner}" for runtime in found.runtimes if runtime.samples
     }
-    again = nav.package.optimize(loaded, workspace=tmp_path / "v", quiet=True)
+    again = nav.package.optimize(
+        loaded,
+        workspace=tmp_path / "v",
+        optimization_profile=nav.OptimizationProfile(max_batch_size=2, max_trials=3),
+        quiet=True,
+    )
     assert "toy-npz/toy-json on ToyJson" in {f"{trial.route} on {trial.runner}" for trial in again.status.trials}
