@@ -136,6 +136,7 @@ class TestJaxOnnx(ExporterSuite):
         return live
 
     def test_the_file_has_the_names_of_the_signature(self, live: Model, tmp_path: Path) -> None:
+        pytest.importorskip("jax2onnx", reason="jax-onnx needs it: pip install 'nav-jax[onnx]'")
         import onnx
 
         JaxOnnxExporter().write(live, tmp_path / "m.onnx")
@@ -150,6 +151,9 @@ class TestJaxOnnx(ExporterSuite):
 
 @pytest.mark.parametrize("exporter", [StableHLOExporter(), JaxOnnxExporter()], ids=lambda tool: tool.name)
 def test_a_size_that_is_needed_as_a_number_is_a_failure_of_the_route(exporter: Any, tmp_path: Path) -> None:
+    if (missing := exporter.unavailable()) is not None:
+        pytest.skip(f"{exporter.name}: {missing}")
+
     def unrolled(x: Any) -> Any:
         import jax.numpy as jnp
 

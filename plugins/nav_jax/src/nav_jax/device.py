@@ -14,8 +14,9 @@ _CUDA_PLUGINS = ("jax_cuda13_plugin", "jax_cuda12_plugin")
 
 def missing_jax(device: DeviceKind = DeviceKind.CPU) -> str | None:
     """Return what is not installed for a device, as `cause; fix`, or None."""
-    if find_spec("jax") is None:
-        return "jax is not installed; pip install nav-jax"
+    for module in ("jax", "flatbuffers"):
+        if find_spec(module) is None:
+            return f"{module} is not installed; pip install nav-jax"
     if device is DeviceKind.CUDA and not any(find_spec(name) for name in _CUDA_PLUGINS):
         return (
             "jax is installed without its plugin for CUDA; pip install 'nav-jax[cuda]' on a machine with an NVIDIA GPU"
