@@ -21,8 +21,14 @@ def test_without_settings_it_has_a_thread_per_core_that_it_may_use_and_one_opera
     assert options.enable_cpu_mem_arena
 
 
-def test_the_session_never_spins_between_calls(affine):
-    assert "1" == _options(affine).get_session_config_entry("session.force_spinning_stop")
+def test_threads_sleep_between_calls_while_others_are_timed_and_stay_awake_in_a_session_of_the_users(affine):
+    def stops(runner):
+        return runner.session(affine).get_session_options().get_session_config_entry("session.force_spinning_stop")
+
+    idle = attrs.evolve(ONNX_CPU, spinning=False)
+
+    assert ["1", "0"] == [stops(runner) for runner in (ONNX_CPU, ONNX_CPU.alone())]
+    assert idle is idle.alone()
 
 
 @pytest.mark.parametrize(("spinning", "entry"), [(True, "1"), (False, "0")])

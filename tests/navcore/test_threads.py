@@ -76,6 +76,19 @@ def test_a_number_of_threads_that_is_faster_is_kept_and_used_by_the_session(tmp_
     assert found.loads == trial(loaded).loads
 
 
+def test_a_session_opens_the_runner_as_it_is_to_be_alone(tmp_path: Path) -> None:
+    @attrs.frozen(kw_only=True)
+    class Considerate(Threaded):
+        def alone(self) -> Considerate:
+            return attrs.evolve(self, threads=77)
+
+    package = run(tmp_path, Considerate())
+
+    assert 77 not in OPENED
+    with package.get_runner(strategy=nav.MinLatencyStrategy(), include_source=False):
+        assert 77 == OPENED[-1]
+
+
 def test_what_is_no_faster_is_only_told(tmp_path: Path) -> None:
     package = run(tmp_path, Threaded(cost=((None, 100), (1, 1000), (4, 400))))
     found = trial(package)

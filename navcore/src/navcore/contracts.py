@@ -243,6 +243,14 @@ class Runner(Tool):
         """
         return False
 
+    def alone(self) -> Runner:
+        """Return the runner for a session of the user's, which nothing is measured beside; itself if that is the same.
+
+        While candidates are timed in turn, threads that go on spinning after a call would slow the next one down. In a
+        session they may.
+        """
+        return self
+
     @abstractmethod
     def open(self, model: Model, device: DeviceKind) -> AbstractContextManager[Infer]:
         """Load the model, give a callable that runs it, and release everything on exit.

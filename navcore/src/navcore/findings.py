@@ -132,7 +132,7 @@ class Package:
         choice = self.get_best_runtime(strategies, strategy=strategy, include_source=include_source)
         trial = choice.trial
         model = self.model_of(trial)
-        runner = _with_setting(self.registry.runner(trial.runner), choice.load)
+        runner = _with_setting(self.registry.runner(trial.runner), choice.load).alone()
         return Session(choice, model.signature, model, runner, self.status.request.device, keep=self._keep)
 
     def get_best_runtime(
