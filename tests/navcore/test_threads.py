@@ -49,7 +49,13 @@ def _eight_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(tmp_path: Path, *runners: Tool, **options: Any) -> nav.Package:
     registry = nav.load_plugins([ToyPlugin(tools=(*TOY_TOOLS[:3], *runners))], installed=False)
-    options = {"optimization_profile": PROFILE, "workspace": tmp_path / "w", "quiet": True, "isolate": False} | options
+    options = {
+        "optimization_profile": PROFILE,
+        "workspace": tmp_path / "w",
+        "quiet": True,
+        "isolate": False,
+        "target_device": "cpu",
+    } | options
     return nav.optimize(ToyModel(), toy_samples(), registry=registry, **options)
 
 

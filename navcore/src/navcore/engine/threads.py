@@ -11,7 +11,7 @@ import numpy as np
 
 from navcore.contracts import Model, Runner, Tensors
 from navcore.cpus import thread_counts
-from navcore.domain import BuildResult, Event, Load, Measurement, StepStarted, Verdict
+from navcore.domain import BuildResult, DeviceKind, Event, Load, Measurement, StepStarted, Verdict
 from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
 from navcore.engine.candidate import Candidate
@@ -48,7 +48,7 @@ def try_threads(
 
     Each at the batch size at which it is best, beside itself on all threads, in interleaved blocks. What is faster
     beyond doubt becomes a `Load` of one call at a time; the rest, a note. Only runners with an option `threads` that is
-    left open have anything to try.
+    left open have anything to try, and only on the CPU.
 
     Args:
         sweeps, candidates: Who was measured.
@@ -56,7 +56,7 @@ def try_threads(
         bench, journal, budget, emit: As for `run_trials`; what was found is in the journal.
         timed_inputs: As for `run_trials`.
     """
-    counts = thread_counts()
+    counts = thread_counts() if bench.request.device is DeviceKind.CPU else ()
     trials = {trial.subject: trial for trial in plan.trials}
     able = [sweep for sweep in sweeps if sweep.measurements and counts and _is_open(trials[sweep.name])]
     if not able:
