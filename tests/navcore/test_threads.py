@@ -82,6 +82,16 @@ def test_a_number_of_threads_that_is_faster_is_kept_and_used_by_the_session(tmp_
     assert found.loads == trial(loaded).loads
 
 
+def test_more_threads_than_there_are_cpus_here_are_left_to_the_runner(tmp_path: Path, monkeypatch: Any) -> None:
+    package = run(tmp_path, Threaded(cost=((None, 300), (4, 50))))
+    assert 4 in {load.threads for load in trial(package).loads}
+
+    for cpus, opened in ((4, 4), (3, None)):
+        monkeypatch.setattr("navcore.findings.usable_cpus", lambda cpus=cpus: cpus)
+        with package.get_runner(strategy=nav.MinLatencyStrategy(), include_source=False):
+            assert opened == OPENED[-1]
+
+
 def test_a_session_opens_the_runner_as_it_is_to_be_alone(tmp_path: Path) -> None:
     @attrs.frozen(kw_only=True)
     class Considerate(Threaded):

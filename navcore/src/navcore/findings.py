@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from navcore.contracts import Model, Runner, Strategy, Tensors
+from navcore.cpus import usable_cpus
 from navcore.domain import Artifact, BuildResult, Choice, Load, Omission, PackageStatus, Status, TrialResult
 from navcore.errors import NoRuntimeError, TrustError, UnknownNameError, UsageError, WorkspaceError
 from navcore.registry import Registry
@@ -286,12 +287,16 @@ def _asked(strategies: Sequence[Strategy] | None, strategy: Strategy | None) -> 
 
 
 def _with_setting(runner: Runner, load: Load | None) -> Runner:
-    """Return the runner with the threads and streams that were found best for one instance."""
+    """Return the runner with the threads and streams that were found best for one instance.
+
+    Where there are fewer CPUs than that, as on another machine than the package is from, it is left to the runner.
+    """
     if load is None or load.instances != 1:
         return runner
-    found: dict[str, Any] = {"threads": load.threads, "streams": load.streams}
+    found: dict[str, int | None] = {"threads": load.threads, "streams": load.streams}
+    fit: dict[str, Any] = {name: value for name, value in found.items() if value and value <= usable_cpus()}
     known = attrs.fields_dict(type(runner))
-    return attrs.evolve(runner, **{name: value for name, value in found.items() if value and name in known})
+    return attrs.evolve(runner, **{name: value for name, value in fit.items() if name in known})
 
 
 def _told(obstacle: Omission) -> str:
