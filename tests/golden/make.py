@@ -295,7 +295,11 @@ def _rich_trial() -> TrialResult:
         device_clock_mhz=1755.0,
         cpu_use=1.75,
         cpus=8,
-        loads=(Load(8, 2, 4, 1, 8000.0, 2.5, 4.5, 400), Load(None, 1, 1, None, 500.0, 2.0, 3.0, 100)),
+        loads=(
+            Load(8, 2, 4, 1, 8000.0, 2.5, 4.5, 400),
+            Load(None, 1, 1, None, 500.0, 2.0, 3.0, 100),
+            Load(8, 1, 4, None, 7000.0, 2.5, 4.5, 300, streams=4),
+        ),
         precision="bf16",
         deprecated=True,
         runtime_notes=("compiled twice in 41.2 s",),
