@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 
 from navcore.errors import DataloaderError
 
-__all__ = ["KeyPath", "chosen_names", "leaf_names"]
+__all__ = ["KeyPath", "check_apart", "chosen_names", "leaf_names"]
 
 KeyPath = tuple[Hashable, ...]
 """Keys, field names and positions from the root to a leaf."""
@@ -50,6 +50,20 @@ def chosen_names(wanted: tuple[str, ...], automatic: tuple[str, ...], side: str)
     if len(set(wanted)) != len(wanted):
         raise DataloaderError(f"{side}_names={wanted!r} has a name twice", "give every one a name of its own")
     return wanted
+
+
+def check_apart(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    """Refuse names of the user's for outputs that inputs have.
+
+    Raises:
+        DataloaderError: There is one.
+    """
+    taken = [name for name in outputs if name in inputs]
+    if taken:
+        raise DataloaderError(
+            f"output_names has {taken[0]!r}, which is the name of an input",
+            "give outputs names of their own: a graph on disk has one set of names for both",
+        )
 
 
 def _joined(path: KeyPath) -> str:

@@ -130,8 +130,10 @@ def _kept(result: BuildResult | None, workspace: Workspace) -> BuildResult | Non
     return result if all(workspace.holds(file) for file in result.artifact.files) else None
 
 
-def model_of(result: BuildResult, source: Source, workspace: Workspace) -> Model:
-    """Return the model that a successful build made."""
+def model_of(result: BuildResult | None, source: Source, workspace: Workspace) -> Model:
+    """Return the model that a successful build made; None: the source itself."""
+    if result is None:
+        return source.model
     if result.artifact is None:
         raise ValueError(f"{result.route} has no artifact: {result.failure}")
     artifact = result.artifact

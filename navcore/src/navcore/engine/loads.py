@@ -17,8 +17,9 @@ from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
-from navcore.engine.check import Bench, close
+from navcore.engine.check import Bench
 from navcore.engine.failures import StepFailed
+from navcore.engine.instance import opened_with
 from navcore.engine.plan import Plan
 from navcore.engine.serve import Served
 from navcore.engine.speed import sized
@@ -91,8 +92,7 @@ def serve_all(
         if time.monotonic() > budget.end or journal.trials[sweep.name].loads:
             continue
         trial = trials[sweep.name]
-        build = by_route.get(trial.route.id)
-        model = bench.source.model if build is None else model_of(build, bench.source, bench.workspace)
+        model = model_of(by_route.get(trial.route.id), bench.source, bench.workspace)
         emit(StepStarted("measure", f"{sweep.name} with several calls at once"))
         with captured(bench.workspace.log("measure"), echo=bench.verbose):
             loads, trouble = _serve(sweep, candidates[sweep.name], trial.runner, model, wanted, bench, inputs)
@@ -135,12 +135,13 @@ def _groups(sweep: Sweep, runner: Runner, model: Model, wanted: Sequence[int]) -
     """Yield what is measured on the same instances, in the order in which it is told."""
     busiest = max(sweep.measurements, key=lambda found: found.throughput)
     sizes = dict.fromkeys((sweep.measurements[0].batch_size, busiest.batch_size))
+    options = attrs.fields_dict(type(runner))
     for calls in wanted:
         yield [_Setting(size, 1, calls, None) for size in sizes]
         if calls > 1 and not model.format.live:
-            if _has(runner, "streams") and getattr(runner, "streams", None) is None:
+            if "streams" in options and getattr(runner, "streams", None) is None:
                 yield [_Setting(size, 1, calls, None, streams=calls) for size in sizes]
-            threads = max(1, usable_cpus() // calls) if _has(runner, "threads") else None
+            threads = max(1, usable_cpus() // calls) if "threads" in options else None
             yield [_Setting(size, calls, calls, threads) for size in sizes]
 
 
@@ -158,14 +159,7 @@ def _opened(
     options: dict[str, Any] = {name: value for name, value in told.items() if value}
     if setting.instances == 1 and not options:
         return [candidate]
-    other = attrs.evolve(runner, **options)
-    bench.fleet.adopt(other, runner)
-    instances = []
-    for _ in range(setting.instances):
-        log = bench.workspace.log("measure")
-        instances.append(bench.fleet.open(other, model, bench.request.device, log, sweep.name))
-        stack.callback(close, instances[-1], sweep.name)
-    return instances
+    return [opened_with(options, sweep.name, runner, model, bench, stack) for _ in range(setting.instances)]
 
 
 def _passes(setting: _Setting, instances: Sequence[Candidate], bench: Bench, inputs: Tensors) -> list[Served]:
@@ -189,7 +183,3 @@ def _load(setting: _Setting, found: Sequence[Served]) -> Load:
         calls=len(calls),
         streams=setting.streams,
     )
-
-
-def _has(runner: Runner, option: str) -> bool:
-    return option in attrs.fields_dict(type(runner))

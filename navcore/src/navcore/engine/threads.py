@@ -16,8 +16,9 @@ from navcore.engine.budget import Budget
 from navcore.engine.build import model_of
 from navcore.engine.candidate import Candidate
 from navcore.engine.capture import captured
-from navcore.engine.check import Bench, close
+from navcore.engine.check import Bench
 from navcore.engine.failures import StepFailed
+from navcore.engine.instance import opened_with
 from navcore.engine.measure import measure_round_robin
 from navcore.engine.plan import Plan, Trial
 from navcore.engine.race import Pace
@@ -67,8 +68,7 @@ def try_threads(
         if time.monotonic() > budget.end:
             break
         trial = trials[sweep.name]
-        build = by_route.get(trial.route.id)
-        model = bench.source.model if build is None else model_of(build, bench.source, bench.workspace)
+        model = model_of(by_route.get(trial.route.id), bench.source, bench.workspace)
         emit(StepStarted("measure", f"{sweep.name} on fewer threads"))
         with captured(bench.workspace.log("measure"), echo=bench.verbose), contextlib.ExitStack() as stack:
             found, told = _tried(
@@ -117,7 +117,7 @@ def _tried(
     notes: list[str] = []
     for count in counts:
         try:
-            others[count] = _opened(runner, count, model, bench, stack)
+            others[count] = opened_with({"threads": count}, runner.name, runner, model, bench, stack)
         except StepFailed as error:
             notes.append(f"{_words(count)}: {error.failure.reason}")
         except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
@@ -130,14 +130,6 @@ def _tried(
             if found.ratio.verdict is Verdict.FASTER and found.ratio.value > _WORTH_IT:
                 loads.append(_load(count, known, found))
     return loads, notes
-
-
-def _opened(runner: Runner, threads: int, model: Model, bench: Bench, stack: contextlib.ExitStack) -> Candidate:
-    told = attrs.evolve(runner, threads=threads)  # type: ignore[call-arg]  # it has such an option
-    bench.fleet.adopt(told, runner)
-    candidate = bench.fleet.open(told, model, bench.request.device, bench.workspace.log("measure"), runner.name)
-    stack.callback(close, candidate, runner.name)
-    return candidate
 
 
 def _beside(

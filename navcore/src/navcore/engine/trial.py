@@ -114,7 +114,7 @@ def _skipped(trial: Trial, failure: Failure) -> TrialResult:
 
 
 def _model(build: BuildResult | None, bench: Bench) -> Model:
-    return bench.source.model if build is None else model_of(build, bench.source, bench.workspace)
+    return model_of(build, bench.source, bench.workspace)
 
 
 def _baseline(plan: Plan, results: Mapping[str, TrialResult]) -> str | None:

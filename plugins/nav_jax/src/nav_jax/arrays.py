@@ -8,7 +8,7 @@ import numpy as np
 
 from navcore.contracts import Array
 
-__all__ = ["as_arrays_of_jax", "as_jax_takes_it", "owned"]
+__all__ = ["as_arrays_of_jax", "as_jax_takes_it", "is_array", "owned"]
 
 
 def as_jax_takes_it(value: Any) -> Array:
@@ -25,9 +25,16 @@ def as_arrays_of_jax(params: Any, device: Any = None) -> Any:
     import jax
 
     def placed(leaf: Any) -> Any:
-        return jax.device_put(leaf, device) if isinstance(leaf, jax.Array | np.ndarray) else leaf
+        return jax.device_put(leaf, device) if is_array(leaf) else leaf
 
     return jax.tree_util.tree_map(placed, params)
+
+
+def is_array(leaf: Any) -> bool:
+    """Return whether a leaf is an array of JAX or NumPy; others are constants."""
+    import jax
+
+    return isinstance(leaf, jax.Array | np.ndarray)
 
 
 def owned(array: Any) -> Array:

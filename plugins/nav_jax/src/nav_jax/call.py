@@ -7,12 +7,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
-import numpy as np
 
+from nav_jax.arrays import is_array
 from nav_jax.jax_model import JaxModel
 from navcore.domain import Names
 from navcore.errors import DataloaderError
-from navcore.naming import KeyPath, chosen_names, leaf_names
+from navcore.naming import KeyPath, check_apart, chosen_names, leaf_names
 
 __all__ = ["JaxCall", "make_call"]
 
@@ -66,9 +66,7 @@ class JaxCall:
         import jax
 
         found = [
-            (_path(keys), leaf)
-            for keys, leaf in jax.tree_util.tree_flatten_with_path(result)[0]
-            if isinstance(leaf, jax.Array | np.ndarray)
+            (_path(keys), leaf) for keys, leaf in jax.tree_util.tree_flatten_with_path(result)[0] if is_array(leaf)
         ]
         if not found:
             raise DataloaderError(
@@ -91,27 +89,16 @@ def make_call(model: JaxModel, sample: Any, names: Names) -> tuple[JaxCall, dict
 
     arguments = _arguments_of(model, sample)
     leaves, structure = jax.tree_util.tree_flatten_with_path(arguments)
-    arrays = [(_path(keys)[1:], leaf) for keys, leaf in leaves if _is_array(leaf)]
+    arrays = [(_path(keys)[1:], leaf) for keys, leaf in leaves if is_array(leaf)]
     if not arrays:
         raise DataloaderError(
             f"the sample ({type(sample).__name__}) holds no arrays", "give NumPy or JAX arrays, or pytrees of them"
         )
-    constants = tuple((place, leaf) for place, (_, leaf) in enumerate(leaves) if not _is_array(leaf))
+    constants = tuple((place, leaf) for place, (_, leaf) in enumerate(leaves) if not is_array(leaf))
     inputs = chosen_names(names.inputs, leaf_names(tuple(path for path, _ in arrays), "input"), "input")
-    taken = [name for name in names.outputs if name in inputs]
-    if taken:
-        raise DataloaderError(
-            f"output_names has {taken[0]!r}, which is the name of an input",
-            "give outputs names of their own: a graph on disk has one set of names for both",
-        )
+    check_apart(inputs, names.outputs)
     call = JaxCall(structure, constants, inputs, names.outputs)
     return call, dict(zip(inputs, (leaf for _, leaf in arrays), strict=True))
-
-
-def _is_array(leaf: Any) -> bool:
-    import jax
-
-    return isinstance(leaf, jax.Array | np.ndarray)
 
 
 def _path(keys: Iterable[Any]) -> KeyPath:

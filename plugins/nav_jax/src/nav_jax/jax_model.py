@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from nav_jax.arrays import is_array
 from navcore.errors import UsageError
 
 __all__ = ["JaxModel", "is_model_object"]
@@ -136,10 +137,9 @@ def _nnx(model: Any) -> tuple[Callable[..., Any], Any]:
 def _pytree(model: Any) -> tuple[Callable[..., Any], Any]:
     """Return the callable's arrays as parameters; what else it holds stays what it is."""
     import jax
-    import numpy as np
 
     leaves, structure = jax.tree_util.tree_flatten(model)
-    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, jax.Array | np.ndarray)]
+    places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
 
     def call(params: Any, /, *arguments: Any, **keywords: Any) -> Any:
         own = list(leaves)

@@ -13,7 +13,7 @@ from nav_torch.tree import Node, flatten, rebuild, render
 from nav_torch.watch import Watch
 from navcore.domain import Names
 from navcore.errors import DataloaderError
-from navcore.naming import KeyPath, chosen_names, leaf_names
+from navcore.naming import KeyPath, check_apart, chosen_names, leaf_names
 
 __all__ = ["TorchCall", "make_call"]
 
@@ -84,12 +84,7 @@ def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mappin
     for argument, node in zip([*range(len(positional)), *keywords], nodes, strict=True):
         _check_hidden(argument, node)
     inputs = chosen_names(names.inputs, leaf_names(tuple(path for path, _ in leaves), "input"), "input")
-    taken = [name for name in names.outputs if name in inputs]
-    if taken:
-        raise DataloaderError(
-            f"output_names has {taken[0]!r}, which is the name of an input",
-            "give outputs names of their own: a graph on disk has one set of names for both",
-        )
+    check_apart(inputs, names.outputs)
     split = len(positional)
     call = TorchCall(nodes[:split], tuple(zip(keywords, nodes[split:], strict=True)), inputs, names.outputs)
     return call, dict(zip(inputs, (leaf for _, leaf in leaves), strict=True))
