@@ -71,9 +71,11 @@ class Case:
 
 
 def _tensor(array: Array) -> Any:
+    import torch
+
     from nav_torch.tensors import to_tensor
 
-    return to_tensor(array, "cpu")
+    return to_tensor(array, torch.device("cpu"))
 
 
 def arrays_of(outputs: Any) -> list[Array]:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nav_torch.converted import converted
 from nav_torch.run_torch import TorchRunner, torch_runners
+from nav_torch.tensors import to_tensor
 from navcore.contracts import Model
 from navcore.domain import DeviceKind
 from navcore.testing.suites import RunnerSuite
@@ -278,3 +279,33 @@ def test_variants_run_on_the_gpu(name: str, conv_net: nn.Module, model_of: Calla
 def test_a_variant_is_a_value() -> None:
     assert len(VARIANTS) == len(set(VARIANTS.values()))
     assert [runner == attrs.evolve(runner) for runner in VARIANTS.values()] == [True] * len(VARIANTS)
+
+
+class Halving(nn.Module):
+    """Writes to its input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mul_(0.5)
+
+
+@pytest.mark.parametrize(("module", "copied"), [(nn.Flatten(), False), (Halving(), True)])
+def test_a_bound_step_reads_the_arrays_anew_and_never_writes_to_them(
+    module: nn.Module, copied: bool, model_of: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nav_torch import infer as inferring
+
+    given = np.ones((2, 3), np.float32)
+    model = model_of(module, [torch.ones(2, 3)])
+    made: list[Any] = []
+    monkeypatch.setattr(inferring, "to_tensor", lambda *told: made.append(told) or to_tensor(*told))
+    with VARIANTS["TorchCPU"].open(model, DeviceKind.CPU) as run:
+        (name,) = model.signature.input_names
+        step = run.bind({name: given})  # type: ignore[attr-defined]
+        step()
+        given[:] = 4
+        (output,) = step().values()
+
+    assert copied is bool(made)
+    assert (given == 4).all()
+    assert (output == (2 if copied else 4)).all()
+    assert not np.shares_memory(output, given)

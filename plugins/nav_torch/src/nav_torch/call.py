@@ -34,6 +34,7 @@ class TorchCall:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...] = ()
     watch: Watch = attrs.field(factory=Watch, eq=False)
+    _output_names: dict[tuple[KeyPath, ...], tuple[str, ...]] = attrs.field(factory=dict, eq=False, init=False)
 
     def __repr__(self) -> str:
         names = iter(self.inputs)
@@ -62,9 +63,12 @@ class TorchCall:
                 f"forward returned {type(result).__name__}, which holds no tensors that can be found",
                 "return tensors, or tuples, lists, dicts or dataclasses of tensors",
             )
-        automatic = leaf_names(tuple(path for path, _ in leaves), "output", taken=self.inputs)
-        names = chosen_names(self.outputs, automatic, "output")
-        return dict(zip(names, (leaf for _, leaf in leaves), strict=True))
+        paths = tuple(path for path, _ in leaves)
+        names = self._output_names.get(paths)
+        if names is None:  # only once, since making them takes longer than many a model
+            automatic = leaf_names(paths, "output", taken=self.inputs)
+            names = self._output_names[paths] = chosen_names(self.outputs, automatic, "output")
+        return {name: leaf for name, (_, leaf) in zip(names, leaves, strict=True)}
 
 
 def make_call(module: Any, sample: Any, names: Names) -> tuple[TorchCall, Mapping[str, Any]]:

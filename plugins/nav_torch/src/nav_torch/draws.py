@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -21,6 +20,10 @@ class _Stream:
     read: Callable[[], Any]
     write: Callable[[Any], object]
     own: Any = None
+
+
+_Users = tuple[_Stream, Any]
+"""A stream, and the state that the user's has."""
 
 
 @attrs.define(eq=False)
@@ -48,22 +51,26 @@ class Draws:
             _Stream(functools.partial(np.random.get_state, legacy=False), np.random.set_state),
         ]
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Run the block on these streams."""
-        streams = [*self._kept, *self._watched]
-        users = [stream.read() for stream in streams]
-        for stream in streams:
+    def begin(self) -> tuple[_Users, ...]:
+        """Put these streams in the place of the user's, and return those."""
+        users = tuple([(stream, stream.read()) for stream in (*self._kept, *self._watched)])
+        for stream, _ in users:
             if stream.own is not None:
                 stream.write(stream.own)
-        try:
-            yield
-            if self.thrifty and self._watched:
-                self._forget_unused(users[len(self._kept) :])
-        finally:
-            for stream, state in zip(streams, users, strict=True):
-                stream.own = stream.read()
-                stream.write(state)
+        return users
+
+    def end(self, users: tuple[_Users, ...], *, failed: bool) -> None:
+        """Put the user's streams back.
+
+        Args:
+            users: What `begin` returned.
+            failed: Whether the block was left before its end, and so may not have drawn what it draws.
+        """
+        if self.thrifty and self._watched and not failed:
+            self._forget_unused([state for _, state in users[len(self._kept) :]])
+        for stream, state in users:
+            stream.own = stream.read()
+            stream.write(state)
 
     def _forget_unused(self, before: list[Any]) -> None:
         drawn = [not _same(stream.read(), state) for stream, state in zip(self._watched, before, strict=True)]

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 
 from nav_torch.call import TorchCall
 from nav_torch.converted import is_lowerable
 from nav_torch.draws import Draws
-from nav_torch.tensors import to_array, to_tensor
+from nav_torch.tensors import shared_tensor, to_array, to_tensor
 from nav_torch.untouched import undisturbed
-from navcore.contracts import Infer, Model, Tensors
+from navcore.contracts import Array, Model, Tensors
 
 __all__ = ["AS_GIVEN", "LiveInfer", "Passage", "infer_artifact", "infer_live"]
 
@@ -69,43 +70,88 @@ class LiveInfer:
 
     Attributes:
         infer: The Infer around it.
-        restart: Puts back what the module held when it was opened.
+        put_back: Gives the module what it held when it was opened; None: no call changes it.
     """
 
-    infer: Infer
-    restart: Callable[[], None]
+    infer: _TensorInfer
+    put_back: Callable[[], None] | None
 
     def __call__(self, feeds: Tensors) -> Tensors:
         return self.infer(feeds)
 
+    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
+        """Return a step that runs the module on these very arrays."""
+        if self.put_back is not None:  # a call more or less makes a difference
+            return lambda: self.infer(feeds)
+        return self.infer.bind(feeds)
 
-def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passage: Passage = AS_GIVEN) -> Infer:
+    def restart(self) -> None:
+        """Put back what the module held when it was opened."""
+        if self.put_back is not None:
+            self.put_back()
+
+
+def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passage: Passage = AS_GIVEN) -> _TensorInfer:
     """Return an Infer that calls the function as the user calls the module."""
 
     def run(tensors: Sequence[Any]) -> Mapping[str, Any]:
         arguments, keywords = call.arguments(passage.enter(tensors))
         return passage.leave(call.named_outputs(function(*arguments, **keywords)))
 
-    return _infer(run, call.inputs, device)
+    return _TensorInfer(run, call.inputs, device)
 
 
-def infer_artifact(function: Callable[..., Any], model: Model, device: Any, passage: Passage = AS_GIVEN) -> Infer:
+def infer_artifact(
+    function: Callable[..., Any], model: Model, device: Any, passage: Passage = AS_GIVEN
+) -> _TensorInfer:
     """Return an Infer that calls a loaded artifact: tensors in the signature's order, a tuple in its order."""
 
     def run(tensors: Sequence[Any]) -> Mapping[str, Any]:
         outputs = dict(zip(model.signature.output_names, function(*passage.enter(tensors)), strict=True))
         return passage.leave(outputs)
 
-    return _infer(run, model.signature.input_names, device)
+    return _TensorInfer(run, model.signature.input_names, device)
 
 
-def _infer(run: Callable[[Sequence[Any]], Mapping[str, Any]], names: Sequence[str], device: Any) -> Infer:
-    draws = Draws(device, thrifty=True)
+@attrs.frozen(eq=False)
+class _TensorInfer:
+    """Runs a callable on tensors that it makes of named arrays.
 
-    def infer(feeds: Tensors) -> Tensors:
-        tensors = [to_tensor(feeds[name], device) for name in names]
-        with undisturbed(draws):
-            outputs = run(tensors)
+    Attributes:
+        run: Tensors in the order of the names; returns tensors by name.
+        names: Of the inputs.
+        device: The torch.device of the inputs.
+    """
+
+    run: Callable[[Sequence[Any]], Mapping[str, Any]]
+    names: Sequence[str]
+    device: Any
+    _draws: Draws = attrs.field(
+        init=False, default=attrs.Factory(lambda self: Draws(self.device, thrifty=True), takes_self=True)
+    )
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        return self._outputs([to_tensor(feeds[name], self.device) for name in self.names])
+
+    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
+        """Return a step that runs on these very arrays.
+
+        On the CPU they are not copied, unless the model writes to its inputs, which is found out by a call on copies.
+        """
+        if self.device.type != "cpu" or not all(array.flags.writeable for array in feeds.values()):
+            return lambda: self(feeds)
+        copies = [np.array(feeds[name]) for name in self.names]
+        self._outputs([shared_tensor(copy, self.device) for copy in copies])
+        if not all(map(_same_bytes, copies, (feeds[name] for name in self.names))):
+            return lambda: self(feeds)
+        tensors = [shared_tensor(feeds[name], self.device) for name in self.names]
+        return lambda: self._outputs(tensors)
+
+    def _outputs(self, tensors: Sequence[Any]) -> Tensors:
+        with undisturbed(self._draws):
+            outputs = self.run(tensors)
         return {name: to_array(tensor) for name, tensor in outputs.items()}
 
-    return infer
+
+def _same_bytes(left: Array, right: Array) -> bool:
+    return left.tobytes() == right.tobytes()

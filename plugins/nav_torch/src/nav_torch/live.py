@@ -103,12 +103,8 @@ class LiveRunner(Runner):
             channels_last=self.channels_last,
             outputs={spec.name: spec.dtype for spec in model.signature.outputs} if lowers else {},
         )
-        restart = _nothing if model.call.watch.found_nothing else kept.put_back  # which reads every buffer
-        return LiveInfer(infer_live(called, model.call, device, passage), restart)
-
-
-def _nothing() -> None:
-    """Put nothing back."""
+        put_back = None if model.call.watch.found_nothing else kept.put_back  # which reads every buffer
+        return LiveInfer(infer_live(called, model.call, device, passage), put_back)
 
 
 def _is_convolution(part: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from nav_torch.draws import Draws
@@ -89,16 +89,32 @@ def _settings() -> Iterator[None]:
             torch.set_default_dtype(dtype)
 
 
-@contextmanager
-def undisturbed(draws: Draws) -> Iterator[None]:
-    """Run the block without gradients and autocast, and with random numbers from the given stream.
+class undisturbed:  # noqa: N801  # used like a function, and a generator would take twice the time
+    """Runs the block without gradients and autocast, and with random numbers from the given stream.
 
-    Cheap enough to stand around every timed call: 7 us.
+    Cheap enough to stand around every timed call: 5 us.
     """
-    import torch
 
-    kind = draws.device.type
-    # An inference mode would be a little faster, but a tensor that the user's module caches under it can never train.
-    no_autocast = torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-    with draws.in_use(), torch.no_grad(), no_autocast:
-        yield
+    __slots__ = ("_autocast", "_draws", "_grad", "_users")
+
+    def __init__(self, draws: Draws) -> None:
+        self._draws = draws
+
+    def __enter__(self) -> None:
+        import torch
+
+        kind = self._draws.device.type
+        self._autocast = torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else None
+        self._users = self._draws.begin()
+        if self._autocast is not None:
+            self._autocast.__enter__()
+        # An inference mode would be a little faster, but a tensor that the user's module caches under it can never
+        # train.
+        self._grad = torch.no_grad()
+        self._grad.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        self._grad.__exit__(kind, error, traceback)
+        if self._autocast is not None:
+            self._autocast.__exit__(kind, error, traceback)
+        self._draws.end(self._users, failed=kind is not None)

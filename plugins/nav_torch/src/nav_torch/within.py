@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import attrs
+
 from navcore.contracts import Infer, Tensors
 from navcore.domain import Signature
 from navcore.errors import NavError
@@ -21,10 +25,27 @@ def within(signature: Signature, infer: Infer) -> Infer:
     if not signature.ranges:
         return infer
 
-    def checked(feeds: Tensors) -> Tensors:
-        beyond = signature.beyond({name: feeds[name].shape for name in signature.input_names})
+    return _Within(signature, infer)
+
+
+@attrs.frozen(eq=False)
+class _Within:
+    """The Infer with the check."""
+
+    signature: Signature
+    infer: Infer
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        self._check(feeds)
+        return self.infer(feeds)
+
+    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
+        """Return a step that runs on these very arrays, whose sizes are looked at once."""
+        self._check(feeds)
+        bind: Callable[[Tensors], Callable[[], Tensors]] | None = getattr(self.infer, "bind", None)
+        return (lambda: self.infer(feeds)) if bind is None else bind(feeds)
+
+    def _check(self, feeds: Tensors) -> None:
+        beyond = self.signature.beyond({name: feeds[name].shape for name in self.signature.input_names})
         if beyond:
             raise SizeError(f"inputs are outside of what was compiled: {beyond}", "give such sizes, or another runner")
-        return infer(feeds)
-
-    return checked
