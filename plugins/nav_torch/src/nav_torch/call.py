@@ -9,7 +9,7 @@ import attrs
 
 from nav_torch.hidden import hidden_tensors
 from nav_torch.sample import Arguments, arguments_of
-from nav_torch.tree import Node, flatten, rebuild, render
+from nav_torch.tree import Leaf, Node, flatten, rebuild, render
 from nav_torch.watch import Watch
 from navcore.domain import Names
 from navcore.errors import DataloaderError
@@ -42,6 +42,11 @@ class TorchCall:
         parts += [f"{key}={render(node, names)}" for key, node in self.keywords]
         return f"forward({', '.join(parts)})"
 
+    @property
+    def only_tensors(self) -> bool:
+        """Whether the arguments are the tensors themselves, in the order of `inputs`."""
+        return not self.keywords and all(isinstance(node, Leaf) for node in self.positional)
+
     def arguments(self, tensors: Iterable[Any]) -> Arguments:
         """Return positional and keyword arguments with these tensors, given in the order of `inputs`."""
         leaves = iter(tensors)
@@ -63,7 +68,7 @@ class TorchCall:
                 f"forward returned {type(result).__name__}, which holds no tensors that can be found",
                 "return tensors, or tuples, lists, dicts or dataclasses of tensors",
             )
-        paths = tuple(path for path, _ in leaves)
+        paths = tuple([path for path, _ in leaves])
         names = self._output_names.get(paths)
         if names is None:  # only once, since making them takes longer than many a model
             automatic = leaf_names(paths, "output", taken=self.inputs)

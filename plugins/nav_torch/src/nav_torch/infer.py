@@ -98,7 +98,11 @@ def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passa
         arguments, keywords = call.arguments(passage.enter(tensors))
         return passage.leave(call.named_outputs(function(*arguments, **keywords)))
 
-    return _TensorInfer(run, call.inputs, device)
+    def run_as_given(tensors: Sequence[Any]) -> Mapping[str, Any]:
+        return call.named_outputs(function(*tensors))
+
+    shortest = call.only_tensors and passage == AS_GIVEN
+    return _TensorInfer(run_as_given if shortest else run, call.inputs, device)
 
 
 def infer_artifact(

@@ -54,6 +54,8 @@ Node = Leaf | Constant | Branch
 
 def flatten(value: Any) -> tuple[Node, list[tuple[KeyPath, Any]]]:
     """Return the structure of a value, and its leaves with their paths in the order of the structure."""
+    if _is_leaf(value):
+        return Leaf(), [((), value)]
     leaves: list[tuple[KeyPath, Any]] = []
     return _take_apart(value, (), leaves), leaves
 
