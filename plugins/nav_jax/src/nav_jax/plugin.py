@@ -7,13 +7,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
+from nav_jax.convert_savedmodel import SavedModelConverter
 from nav_jax.describe import describe
 from nav_jax.export_onnx import JaxOnnxExporter
 from nav_jax.export_stablehlo import StableHLOExporter
 from nav_jax.jax_model import JaxModel, is_model_object
 from nav_jax.run_exported import ExportedRunner
 from nav_jax.run_jax import JaxRunner
-from navcore.contracts import Description, Exporter, Names, Runner
+from navcore.contracts import Converter, Description, Exporter, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -32,6 +33,11 @@ def nav_describe(model: Any, sample: Any, names: Names) -> Description:
 @hookimpl
 def nav_exporters() -> Iterable[Exporter]:
     return StableHLOExporter(), JaxOnnxExporter()
+
+
+@hookimpl
+def nav_converters() -> Iterable[Converter]:
+    return (SavedModelConverter(),)
 
 
 @hookimpl
