@@ -208,7 +208,9 @@ def demo(session: nox.Session) -> None:
 def torch_routes(session: nox.Session) -> None:
     """Try every route from PyTorch on every model of the zoo, and write docs/torch-routes.md; this takes hours."""
     _install_zoo(session)
-    session.run("python", "benchmarks/torch_routes.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+    session.run(
+        "python", "benchmarks/routes.py", "--framework", "torch", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"}
+    )
 
 
 @nox.session

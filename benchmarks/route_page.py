@@ -1,16 +1,18 @@
-"""The page docs/torch-routes.md, from the facts in docs/torch-routes.json."""
+"""A page of routes and models, from the facts in the JSON file beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from zoo import Zoo
+
 __all__ = ["render"]
 
 _HEAD = """\
-# PyTorch models and routes
+# {title} models and routes
 
-Which way to run a PyTorch model works for which kind of model, on a CPU. `python -m nox -s torch_routes` makes this
+Which way to run a {title} model works for which kind of model, on a CPU. `python -m nox -s {name}_routes` makes this
 page and the same facts as JSON beside it; tests compare the two, compare them with the tools that the plugins have, and
 try some models again.
 
@@ -27,7 +29,7 @@ _SIZES = {
 }
 
 
-def render(facts: Mapping[str, Any]) -> str:
+def render(facts: Mapping[str, Any], zoo: Zoo) -> str:
     """Return the page."""
     names = list(facts["models"])
     reasons = _Reasons()
@@ -35,12 +37,12 @@ def render(facts: Mapping[str, Any]) -> str:
         [_label(route), *(_cell(facts["models"][name], route, reasons) for name in names)] for route in facts["routes"]
     ]
     parts = [
-        f"{_HEAD}\n{_SIZES[facts['size']]}",
+        f"{_HEAD.format(title=zoo.title, name=zoo.name)}\n{_SIZES[facts['size']]}",
         "## Models",
         _table(["model", "what it is", "compared at batch sizes"], [_model(name, facts) for name in names]),
         "## What works",
         _table(["route on runner", *(f"`{name}`" for name in names)], rows),
-        *_remarks(facts["routes"]),
+        *_remarks(facts["routes"], zoo),
         "## Reasons",
         reasons.listed(),
         "## Not tried",
@@ -96,14 +98,14 @@ def _cell(model: Mapping[str, Any], route: Mapping[str, Any], reasons: _Reasons)
     return f"{error}; {cell['good_for']}" if cell["good_for"] else error
 
 
-def _remarks(routes: list[Mapping[str, Any]]) -> list[str]:
+def _remarks(routes: list[Mapping[str, Any]], zoo: Zoo) -> list[str]:
     remarks = []
     if any(route["fallback"] for route in routes):
         remarks.append(
             "¹ stands in for another route: it is tried in a normal run where no other one gives its format."
         )
     if any(route["deprecated"] for route in routes):
-        remarks.append("² uses what PyTorch is about to drop; it is not chosen on a tie.")
+        remarks.append(f"² uses what {zoo.title} is about to drop; it is not chosen on a tie.")
     return remarks
 
 
