@@ -208,9 +208,14 @@ def demo(session: nox.Session) -> None:
 def torch_routes(session: nox.Session) -> None:
     """Try every route from PyTorch on every model of the zoo, and write docs/torch-routes.md; this takes hours."""
     _install_zoo(session)
-    session.run(
-        "python", "benchmarks/routes.py", "--framework", "torch", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"}
-    )
+    _routes(session, "torch")
+
+
+@nox.session
+def jax_routes(session: nox.Session) -> None:
+    """Try every route from JAX on every model of its zoo, and write docs/jax-routes.md."""
+    _install_frameworks(session)
+    _routes(session, "jax")
 
 
 @nox.session
@@ -232,6 +237,18 @@ def import_time(session: nox.Session) -> None:
     """Print how long `import navcore` and `nav --help` take."""
     session.install(*_in_place(NAVCORE))
     session.run("python", "benchmarks/import_time.py", *session.posargs)
+
+
+def _routes(session: nox.Session, framework: str) -> None:
+    script = ("benchmarks/routes.py", "--framework", framework)
+    session.run("python", *script, *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+def _install_frameworks(session: nox.Session) -> None:
+    """Install every plugin but that of PyTorch, and what the models of the zoos of JAX and TensorFlow need."""
+    folders = [folder for folder in PLUGINS if folder.name in ("nav_onnx", "nav_openvino", "nav_jax", "nav_tf")]
+    groups = (requirement for folder in folders for requirement in _test_group(folder))
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *folders), *groups)
 
 
 def _install_zoo(session: nox.Session) -> None:

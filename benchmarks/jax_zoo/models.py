@@ -26,7 +26,7 @@ class Cnn(linen.Module):
         for width in self.widths:
             x = linen.Conv(width, (3, 3), use_bias=False)(x)
             x = linen.relu(linen.BatchNorm(use_running_average=True)(x))
-            x = linen.max_pool(x, (2, 2), strides=(2, 2))
+            x = linen.max_pool(x, window_shape=(2, 2), strides=(2, 2))
         return linen.Dense(10)(x.mean(axis=(1, 2)))
 
 
@@ -43,7 +43,7 @@ class Encoder(linen.Module):
     def __call__(self, ids: Any, mask: Any) -> Any:
         x = linen.Embed(self.vocabulary, self.width)(ids)
         places = self.param("places", linen.initializers.normal(0.02), (self.longest, self.width))
-        x = x + places[: ids.shape[1]]
+        x = x + places[jnp.arange(ids.shape[1])]
         allowed = mask[:, None, None, :] > 0
         for _ in range(self.layers):
             attended = linen.MultiHeadDotProductAttention(num_heads=self.heads)(linen.LayerNorm()(x), mask=allowed)
@@ -71,26 +71,22 @@ def encoder(tiny: bool) -> Loaded:
     shapes = ((2, 7), (3, 5)) if tiny else ((2, 64), (3, 40))
     samples = [_tokens(batch, length, vocabulary) for batch, length in shapes]
     variables = module.init(jax.random.key(0), *samples[0])
-    told = f"Flax, {layers} layers of attention with a mask, {width} wide, sequences of several lengths"
+    told = f"Flax, attention with a mask in {layers} {'layer' if tiny else 'layers'}, {width} wide, sequences of several lengths"
     return Loaded(module=JaxModel(module, variables), samples=samples, told=told)
 
 
 def nested(tiny: bool) -> Loaded:
     """Return the function with nested parameters."""
     width, layers = (8, 2) if tiny else (1024, 4)
-    made = iter(range(100))
     params = {
         "blocks": [
-            {
-                "weight": _normal(next(made), (width, width)) / np.float32(width**0.5),
-                "scale": _normal(next(made), (width,)),
-            }
-            for _ in range(layers)
+            {"weight": _normal(seed, (width, width)) / np.float32(width**0.5), "scale": _normal(10 + seed, (width,))}
+            for seed in range(layers)
         ],
-        "head": (_normal(next(made), (width, 10)), _normal(next(made), (10,))),
+        "head": (_normal(20, (width, 10)), _normal(21, (10,))),
     }
     samples = [
-        {"left": _normal(50 + batch, (batch, width)), "right": _normal(60 + batch, (batch, width))} for batch in (2, 3)
+        {"left": _normal(30 + batch, (batch, width)), "right": _normal(40 + batch, (batch, width))} for batch in (2, 3)
     ]
     told = f"a function of two arrays, its parameters in dicts, lists and a tuple, {width} wide"
     return Loaded(module=JaxModel(_blocks, params), samples=samples, told=told)

