@@ -43,7 +43,7 @@ class Encoder(linen.Module):
     def __call__(self, ids: Any, mask: Any) -> Any:
         x = linen.Embed(self.vocabulary, self.width)(ids)
         places = self.param("places", linen.initializers.normal(0.02), (self.longest, self.width))
-        x = x + places[jnp.arange(ids.shape[1])]
+        x = x + places[jnp.cumsum(mask, axis=1) - 1]  # the place of a token is how many are there up to it
         allowed = mask[:, None, None, :] > 0
         for _ in range(self.layers):
             attended = linen.MultiHeadDotProductAttention(num_heads=self.heads)(linen.LayerNorm()(x), mask=allowed)
@@ -71,7 +71,8 @@ def encoder(tiny: bool) -> Loaded:
     shapes = ((2, 7), (3, 5)) if tiny else ((2, 64), (3, 40))
     samples = [_tokens(batch, length, vocabulary) for batch, length in shapes]
     variables = module.init(jax.random.key(0), *samples[0])
-    told = f"Flax, attention with a mask in {layers} {'layer' if tiny else 'layers'}, {width} wide, sequences of several lengths"
+    depth = "one layer" if layers == 1 else f"{layers} layers"
+    told = f"Flax, attention with a mask in {depth}, {width} wide, sequences of several lengths"
     return Loaded(module=JaxModel(module, variables), samples=samples, told=told)
 
 
