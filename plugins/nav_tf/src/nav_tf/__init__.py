@@ -1,3 +1,5 @@
 """TensorFlow in navcore: `nav.tensorflow.optimize(model, [...])`. Imports TensorFlow on first use only."""
 
-__all__: list[str] = []
+from nav_tf.optimize import optimize
+
+__all__ = ["optimize"]
