@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -15,9 +16,10 @@ from nav_tf.wire import WireError, fields
 from navcore.domain import Dimension, Signature, TensorSpec
 from navcore.errors import ModelFileError
 
-__all__ = ["DEFAULT_SIGNATURE", "chosen_signature", "read_signature"]
+__all__ = ["DEFAULT_SIGNATURE", "chosen_signature", "read_signature", "saved_signature"]
 
 DEFAULT_SIGNATURE = "serving_default"
+_FILE = "saved_model.pb"
 _INTERNAL = "__saved_model"
 _META_GRAPH, _INFO, _TAG, _SIGNATURE = 2, 1, 4, 5
 _SERVE = b"serve"
@@ -44,19 +46,43 @@ def read_signature(folder: Path) -> Signature:
     Raises:
         ModelFileError: It cannot be read, has no such signature, or takes something other than dense numeric tensors.
     """
-    file = folder / "saved_model.pb"
+    name, declared = _read(folder)
+    with _refusing(folder):
+        inputs, outputs = ([_tensor(each, folder) for each in _entries(declared[name], side)] for side in (1, 2))
+    return _named(sorted(inputs, key=lambda each: each.name), sorted(outputs, key=lambda each: each.name))
+
+
+def saved_signature(folder: Path) -> str:
+    """Return the name of the signature by which a SavedModel is called.
+
+    Raises:
+        ModelFileError: It cannot be read, or has no such signature.
+    """
+    return _read(folder)[0]
+
+
+def _read(folder: Path) -> tuple[str, dict[str, memoryview]]:
+    """Return the name of the signature that is used, and what declares them."""
+    file = folder / _FILE
     try:
         data = memoryview(file.read_bytes())
     except OSError as error:
-        fix = "pass the folder of a SavedModel, which has a file saved_model.pb"
+        fix = f"pass the folder of a SavedModel, which has a file {_FILE}"
         raise ModelFileError(f"{file} cannot be read: {error.strerror or error}", fix) from error
-    try:
+    with _refusing(folder):
         declared = _signatures(data)
-        name = chosen_signature(declared, folder)
-        inputs, outputs = ([_tensor(each, folder) for each in _entries(declared[name], side)] for side in (1, 2))
+    return chosen_signature(declared, folder), declared
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    """Say of bytes that are no SavedModel that they are not."""
+    try:
+        yield
     except (WireError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"{file} is no SavedModel, or truncated: {error}", "save or copy it again") from error
-    return _named(sorted(inputs, key=lambda each: each.name), sorted(outputs, key=lambda each: each.name))
+        raise ModelFileError(
+            f"{folder / _FILE} is no SavedModel, or truncated: {error}", "save or copy it again"
+        ) from error
 
 
 def chosen_signature(names: Mapping[str, object], folder: Path) -> str:
