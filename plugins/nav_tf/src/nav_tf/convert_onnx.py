@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
+from nav_tf.framework import load_tensorflow
 from nav_tf.needs import missing_tf2onnx
+from nav_tf.saved_model_file import saved_signature
 from nav_tf.stablehlo import holds_stablehlo
 from nav_tf.tf2onnx_result import completed, unwritten_opset
 from navcore.contracts import Converter, Model
@@ -22,7 +24,7 @@ _LARGEST_BYTES = 2**31 - 2**20
 
 @attrs.frozen(kw_only=True)
 class TFOnnxConverter(Converter):
-    """Writes the signature `serving_default` as an ONNX file whose dynamic axes have the signature's names.
+    """Writes the signature by which the SavedModel is called, with the dimensions that vary by name.
 
     Attributes:
         opset: Version of the ONNX operators.
@@ -31,7 +33,7 @@ class TFOnnxConverter(Converter):
     name: str = "onnx"
     source: Format = Format.TF_SAVEDMODEL
     target: Format = Format.ONNX
-    imports: tuple[str, ...] = ("tensorflow",)
+    imports: tuple[str, ...] = ("nav_tf.imported",)
     opset: int = 18
 
     def unavailable(self) -> str | None:
@@ -53,6 +55,8 @@ class TFOnnxConverter(Converter):
     def write(self, model: Model, out: Path) -> Signature:
         import onnx
 
+        if model.path is None:
+            raise ValueError(f"{self.name} needs a folder, and was given a {model.format} without a path")
         onnx.save(completed(_converted(model.path, self.opset), model.signature), str(out))
         onnx.checker.check_model(str(out), full_check=True)
         return model.signature
@@ -62,9 +66,9 @@ def _weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in (folder / "variables").glob("*") if path.is_file())
 
 
-def _converted(folder: Path | None, opset: int) -> Any:
+def _converted(folder: Path, opset: int) -> Any:
     """Return the `onnx.ModelProto`; as `python -m tf2onnx.convert --saved-model` makes it, in this process."""
-    import tensorflow
+    tensorflow = load_tensorflow()
     from tf2onnx import tf_loader
     from tf2onnx.convert import _convert_common
 
@@ -73,7 +77,7 @@ def _converted(folder: Path | None, opset: int) -> Any:
         None,
         None,
         tag=["serve"],
-        signatures=["serving_default"],
+        signatures=[saved_signature(folder)],
         return_initialized_tables=True,
         return_tensors_to_rename=True,
     )

@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 
+from nav_tf.framework import load_tensorflow
 from nav_tf.needs import missing_litert, missing_tensorflow
+from nav_tf.saved_model_file import saved_signature
 from navcore.contracts import Converter, Model
 from navcore.domain import Signature
 from navcore.errors import NavError, first_line
@@ -25,7 +27,7 @@ class TFLiteError(NavError):
 
 @attrs.frozen(kw_only=True)
 class TFLiteConverter(Converter):
-    """Writes the signature `serving_default` as a `.tflite` file, of LiteRT's own operators only.
+    """Writes the signature by which the SavedModel is called as a `.tflite` file, of LiteRT's own operators only.
 
     In int8 weights are quantised, and activations while the model runs, so that no samples are needed.
     """
@@ -33,24 +35,27 @@ class TFLiteConverter(Converter):
     name: str = "tflite"
     source: Format = Format.TF_SAVEDMODEL
     target: Format = Format.TFLITE
-    imports: tuple[str, ...] = ("tensorflow", "ai_edge_litert.interpreter")
+    imports: tuple[str, ...] = ("nav_tf.imported", "ai_edge_litert.interpreter")
     precision: str | None = attrs.field(default=None, validator=attrs.validators.in_((None, "int8")))
 
     def unavailable(self) -> str | None:
         return missing_tensorflow() or missing_litert()
 
     def write(self, model: Model, out: Path) -> Signature:
-        import tensorflow
+        tensorflow = load_tensorflow()
         from ai_edge_litert.interpreter import Interpreter
 
-        converter = tensorflow.lite.TFLiteConverter.from_saved_model(str(model.path), ["serving_default"], {"serve"})
+        if model.path is None:
+            raise ValueError(f"{self.name} needs a folder, and was given a {model.format} without a path")
+        called = saved_signature(model.path)
+        converter = tensorflow.lite.TFLiteConverter.from_saved_model(str(model.path), [called], {"serve"})
         if self.precision == "int8":
             converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         try:
             content: bytes = converter.convert()
         except Exception as error:  # a class of the converter's own, and what C++ raises
             raise _explained(error) from error
-        _check(Interpreter(model_content=content), model.signature)
+        _check(Interpreter(model_content=content).get_signature_runner(called), model.signature)
         out.write_bytes(content)
         return model.signature
 
@@ -67,9 +72,8 @@ def _explained(error: Exception) -> TFLiteError:
     return TFLiteError(told[:_LONGEST], "use another operation in the model, or another route")
 
 
-def _check(interpreter: Any, signature: Signature) -> None:
+def _check(runner: Any, signature: Signature) -> None:
     """Refuse a file that lost an output, or fixed a size that varies."""
-    runner = interpreter.get_signature_runner("serving_default")
     outputs = runner.get_output_details()
     found = {**runner.get_input_details(), **outputs}
     for spec in signature.outputs:

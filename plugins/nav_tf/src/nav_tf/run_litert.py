@@ -49,7 +49,8 @@ class _LiteRTInfer:
     """A signature of an interpreter as an Infer; several threads wait for each other."""
 
     def __init__(self, interpreter: Any, signature: Signature) -> None:
-        self._run = interpreter.get_signature_runner("serving_default")
+        (name,) = interpreter.get_signature_list()
+        self._run = interpreter.get_signature_runner(name)
         self._signature = signature
         # The converter leaves out inputs that nothing depends on.
         self._taken = frozenset(self._run.get_input_details())
