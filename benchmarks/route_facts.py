@@ -1,4 +1,4 @@
-"""Every route from a PyTorch model, tried on one model: which works and how far off it is, or why it does not work."""
+"""Every route from a framework, tried on one model: which works and how far off it is, or why it does not work."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
-from torch_zoo import Loaded
+from frameworks import Framework
 
 import navcore as nav
 from navcore.domain import BuildResult, DeviceKind, Request, Status, TrialResult
 from navcore.domain.request import PRECISIONS
 from navcore.engine.plan import Plan, make_plan
 from navcore.environment import environment
-from navcore.formats import Format
 from navcore.options import configured
 from navcore.registry import Registry
 
 __all__ = ["PROFILE", "every_tool", "facts_of", "ground", "plan_of", "routes_of", "sentence", "try_everything"]
-
-PLUGIN = "torch"
-"""All tools of this plugin are tried."""
 
 ONWARD = ("OnnxCPU", "openvino-ir", "OpenVINOCPU")
 """What goes on from ONNX; the passes, precisions and devices of the other plugins are theirs to try."""
@@ -35,25 +31,22 @@ PROFILE = nav.OptimizationProfile(
 """Measured as briefly as can be, since only agreement counts here; five is the odd batch that is compared, too."""
 
 _PLUGINS_ONWARD = ("onnx", "openvino")
-_DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "diffusers", "numpy")
 
 
-def every_tool(registry: Registry) -> Registry:
+def every_tool(framework: Framework, registry: Registry) -> Registry:
     """Return a registry with the tools to try, in which what stands in for others is tried beside them."""
-    ours = with_variants(registry)
+    ours = with_variants(framework, registry)
     beside = {edge: attrs.evolve(edge, fallback=False) for edge in ours.edges}
     origins = {beside.get(tool, tool): name for tool, name in ours.origins.items()}
     return attrs.evolve(ours, edges=tuple(beside.values()), origins=origins)
 
 
-def with_variants(registry: Registry) -> Registry:
+def with_variants(framework: Framework, registry: Registry) -> Registry:
     """Return a registry with the tools to try, as they are registered, and those that a config has to ask for."""
-    from nav_torch.config_compile import TorchAOTIConfig, TorchCompileConfig
-
     kept = {
         tool: name
         for tool, name in registry.origins.items()
-        if name == PLUGIN or (name in _PLUGINS_ONWARD and tool.name in ONWARD)
+        if name == framework.plugin or (name in _PLUGINS_ONWARD and tool.name in ONWARD)
     }
     ours = attrs.evolve(
         registry,
@@ -61,21 +54,19 @@ def with_variants(registry: Registry) -> Registry:
         runners=tuple(runner for runner in registry.runners if runner in kept),
         origins=kept,
     )
-    both = (False, True)
-    configs = [TorchCompileConfig(freezing=both), TorchAOTIConfig(freezing=both)]
-    return configured(ours, configs)
+    return configured(ours, framework.variants())
 
 
-def plan_of(registry: Registry) -> Plan:
-    """Return every trial of a PyTorch model on the CPU, in every precision."""
-    return make_plan(Format.TORCH, registry, Request(device=DeviceKind.CPU, precisions=PRECISIONS))
+def plan_of(framework: Framework, registry: Registry) -> Plan:
+    """Return every trial of a model of the framework on the CPU, in every precision."""
+    return make_plan(framework.source, registry, Request(device=DeviceKind.CPU, precisions=PRECISIONS))
 
 
-def routes_of(registry: Registry) -> list[dict[str, Any]]:
+def routes_of(framework: Framework, registry: Registry) -> list[dict[str, Any]]:
     """Return what each trial is, as it is registered: also whether it only stands in for others."""
-    ours = every_tool(registry)
-    stand_ins = {(edge.source, edge.name) for edge in with_variants(registry).edges if edge.fallback}
-    plan = plan_of(ours)
+    ours = every_tool(framework, registry)
+    stand_ins = {(edge.source, edge.name) for edge in with_variants(framework, registry).edges if edge.fallback}
+    plan = plan_of(framework, ours)
     walked = {build.route.id: build for build in plan.builds}
     fallbacks = {name for name, build in walked.items() if (build.edge.source, build.edge.name) in stand_ins}
     return [
@@ -94,11 +85,11 @@ def _begins(route: str, ancestor: str) -> bool:
     return route == ancestor or route.startswith(f"{ancestor}/")
 
 
-def ground(registry: Registry) -> dict[str, str]:
+def ground(framework: Framework, registry: Registry) -> dict[str, str]:
     """Return the versions and the kind of machine that the facts hold for; nothing that names the machine."""
     facts = dict(environment(registry))
     return {
-        **{name: _version(name) for name in _DISTRIBUTIONS},
+        **{name: _version(name) for name in framework.distributions},
         "navcore": facts["navcore"],
         "python": facts["python"],
         "system": f"{platform.system()} {platform.machine()}",
@@ -114,7 +105,7 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def try_everything(loaded: Loaded, registry: Registry, **options: Any) -> nav.Package:
+def try_everything(loaded: Any, registry: Registry, **options: Any) -> nav.Package:
     """Return what `navcore.optimize` finds for the model with every tool of the registry on the CPU."""
     return nav.optimize(
         loaded.module,
@@ -130,7 +121,7 @@ def try_everything(loaded: Loaded, registry: Registry, **options: Any) -> nav.Pa
     )
 
 
-def facts_of(package: nav.Package, loaded: Loaded) -> dict[str, Any]:
+def facts_of(package: nav.Package, loaded: Any) -> dict[str, Any]:
     """Return the row of a model: what it is, at which batch sizes it was compared, and a cell for each trial."""
     status = package.status
     builds = {build.route: build for build in status.builds}
