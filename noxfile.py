@@ -219,6 +219,13 @@ def jax_routes(session: nox.Session) -> None:
 
 
 @nox.session
+def tensorflow_routes(session: nox.Session) -> None:
+    """Try every route from TensorFlow on every model of Keras in its zoo, and write docs/tensorflow-routes.md."""
+    _install_frameworks(session)
+    _routes(session, "tensorflow")
+
+
+@nox.session
 def best_of(session: nox.Session) -> None:
     """Compare what is chosen for the models of the zoo with calls written by hand; on a quiet machine, for hours."""
     _install_zoo(session)

@@ -1,7 +1,7 @@
 """Try every route from a framework on every model of its zoo, and write the table of docs/FRAMEWORK-routes.md.
 
-python benchmarks/routes.py [--framework torch|jax] [--size tiny|full] [--model NAME ...] [--out FILE] [--force]
-                            [--render]
+python benchmarks/routes.py [--framework torch|jax|tensorflow] [--size tiny|full] [--model NAME ...] [--out FILE]
+                            [--force] [--render]
 
 Models come one after the other, each in a process of its own, so that a crash costs one of them. The facts are in a
 JSON file beside the page, and what is there already is not tried again, as long as size, versions and routes are the
@@ -30,13 +30,14 @@ from zoo import SIZES, Zoo
 
 import navcore as nav
 
-FRAMEWORKS = ("torch", "jax")
+ZOOS = {"torch": "torch_zoo", "jax": "jax_zoo", "tensorflow": "tf_zoo"}
+"""The package of each framework's models."""
 
 
 def main() -> int:
     """Write the page; the exit status is 1 where a model's process died."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--framework", choices=FRAMEWORKS, default="torch")
+    parser.add_argument("--framework", choices=ZOOS, default="torch")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--model", nargs="+", metavar="NAME", help="of the zoo; by default all of them")
     parser.add_argument("--out", type=Path)
@@ -74,7 +75,7 @@ def main() -> int:
 
 def zoo_of(framework: str) -> Zoo:
     """Return the zoo of a framework, whose package is imported."""
-    zoo: Zoo = importlib.import_module(f"{framework}_zoo").ZOO
+    zoo: Zoo = importlib.import_module(ZOOS[framework]).ZOO
     return zoo
 
 

@@ -42,7 +42,7 @@ class Zoo:
     """Models of one framework, and the tools that are tried on them.
 
     Attributes:
-        name: Of the page `docs/NAME-routes.md`, of the nox session `NAME_routes`, and of the package `NAME_zoo`.
+        name: Of the page `docs/NAME-routes.md`, and of the nox session `NAME_routes`.
         title: The framework, for people.
         plugin: All tools of this plugin are tried.
         onward: Tools of other plugins that go on from there; what else these have is theirs to try.

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import openvino
 import pytest
 
-from nav_openvino import OpenVINOConverter, OpenVINOInt8Converter, OpenVINORunner, plugin
+from nav_openvino import OpenVINOConverter, OpenVINOInt8Converter, OpenVINORunner, SavedModelConverter, plugin
 from nav_openvino.without_telemetry import load_openvino, missing_nncf
 from navcore import load_plugins
 
@@ -17,7 +17,7 @@ def test_it_loads_without_problems():
     registry = load_plugins(extra=[plugin], installed=False)
 
     assert () == registry.problems
-    assert ["openvino-int8", "openvino-ir", "OpenVINOCPU", "OpenVINOCPU-bf16"] == [
+    assert ["openvino-int8", "openvino-ir", "openvino-ir", "OpenVINOCPU", "OpenVINOCPU-bf16"] == [
         tool.name for tool in registry.tools_of("nav_openvino.plugin")
     ]
 
@@ -33,7 +33,9 @@ def test_the_environment_names_the_version():
     assert openvino.__version__.startswith(plugin.nav_environment()["openvino.version"])
 
 
-@pytest.mark.parametrize("tool", [OpenVINOConverter(), OpenVINOInt8Converter(), OpenVINORunner()])
+@pytest.mark.parametrize(
+    "tool", [OpenVINOConverter(), SavedModelConverter(), OpenVINOInt8Converter(), OpenVINORunner()]
+)
 def test_without_openvino_the_tools_say_what_to_install(tool, monkeypatch):
     monkeypatch.setattr("nav_openvino.without_telemetry.find_spec", lambda name: None)
 

@@ -58,6 +58,7 @@ class Format:
     TENSORFLOW: ClassVar[Format]
     TF_SAVEDMODEL: ClassVar[Format]
     TF_TRT: ClassVar[Format]
+    TFLITE: ClassVar[Format]
     JAX: ClassVar[Format]
     JAX_STABLEHLO: ClassVar[Format]
 
@@ -77,5 +78,6 @@ Format.TENSORRT = Format("trt", suffix=".plan", risk=Risk.PARSER)
 Format.TENSORFLOW = Format("tensorflow", live=True)
 Format.TF_SAVEDMODEL = Format("tf-savedmodel")
 Format.TF_TRT = Format("tf-trt")
+Format.TFLITE = Format("tflite", suffix=".tflite", risk=Risk.PARSER)
 Format.JAX = Format("jax", live=True)
 Format.JAX_STABLEHLO = Format("jax-stablehlo", suffix=".jaxexport")

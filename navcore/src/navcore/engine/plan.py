@@ -324,6 +324,7 @@ def _maker_of(wanted: Format) -> str:
 
 def runner_for(target: Format) -> str:
     """Return how to come by a plugin that runs a format."""
-    hints = {"onnx": "onnx", "openvino-ir": "openvino", "trt": "trt", "tf-savedmodel": "tf", "jax-stablehlo": "jax"}
+    hints = {"onnx": "onnx", "openvino-ir": "openvino", "trt": "trt", "jax-stablehlo": "jax"}
+    hints |= {"tf-savedmodel": "tf", "tflite": "tf"}
     name = hints.get(target.name, "torch" if target.name.startswith("torch") else "")
     return f"pip install {FIRST_PARTY[name].distribution}" if name else "install a plugin that runs it"

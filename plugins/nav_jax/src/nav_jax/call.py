@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import attrs
 
 from nav_jax.arrays import is_array
 from nav_jax.jax_model import JaxModel
+from navcore.arguments import Arguments, argument_choices, first_that_binds
 from navcore.domain import Names
 from navcore.errors import DataloaderError
 from navcore.naming import KeyPath, check_apart, chosen_names, leaf_names
 
 __all__ = ["JaxCall", "make_call"]
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and keyword arguments."""
 
 
 def _same_constants(value: tuple[tuple[int, Any], ...]) -> tuple[Any, ...]:
@@ -117,21 +115,17 @@ def _key(key: Any) -> Hashable:
 def _arguments_of(model: JaxModel, sample: Any) -> Arguments:
     """Return the arguments that a sample stands for.
 
-    A tuple or list holds positional arguments, and a dict at its end keyword arguments; a mapping holds keyword
-    arguments, or is one positional argument where none of its keys is a parameter's name.
+    Raises:
+        DataloaderError: It does not fit the function.
     """
     signature = model.signature()
-    choices = _choices(sample, () if signature is None else tuple(signature.parameters))
+    choices = argument_choices(sample, () if signature is None else signature.parameters)
     if signature is None:
         return choices[0]
-    reason = ""
-    for arguments, keywords in choices:
-        try:
-            signature.bind(*arguments, **keywords)
-        except TypeError as error:
-            reason = reason or str(error)
-            continue
-        return arguments, keywords
+    try:
+        return first_that_binds(choices, signature)
+    except TypeError as error:
+        reason = str(error)
     raise DataloaderError(
         f"the sample ({type(sample).__name__}) does not fit {model.name}{_plain(signature)}: {reason}",
         "give a tuple with one value per parameter, or a dict whose keys are names of parameters; the model's own "
@@ -143,21 +137,6 @@ def _plain(signature: inspect.Signature) -> inspect.Signature:
     nothing = inspect.Parameter.empty
     parameters = [each.replace(annotation=nothing) for each in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=nothing)
-
-
-def _choices(sample: Any, parameters: tuple[str, ...]) -> list[Arguments]:
-    """Return what a sample may stand for, the likeliest first."""
-    if isinstance(sample, Mapping):
-        choices: list[Arguments] = [((), dict(sample))] if all(isinstance(key, str) for key in sample) else []
-        # A key that is a parameter's name says that keywords were meant: then the others are misspelt or missing.
-        return choices if any(key in parameters for key in sample) else [*choices, ((sample,), {})]
-    if not isinstance(sample, tuple | list):
-        return [((sample,), {})]
-    given = tuple(sample)
-    choices = [(given, {})]
-    if given and isinstance(given[-1], Mapping) and all(isinstance(key, str) for key in given[-1]):
-        choices.insert(0, (given[:-1], dict(given[-1])))
-    return [*choices, ((sample,), {})] if hasattr(sample, "_fields") else choices
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from nav_openvino.convert_int8 import OpenVINOInt8Converter
 from nav_openvino.convert_onnx import OpenVINOConverter
+from nav_openvino.convert_savedmodel import SavedModelConverter
 from nav_openvino.run_openvino import OpenVINORunner
 from nav_openvino.without_telemetry import missing_nncf, missing_openvino
 from navcore.contracts import Converter, Runner
@@ -15,7 +16,7 @@ from navcore.hookspecs import hookimpl
 
 @hookimpl
 def nav_converters() -> Iterable[Converter]:
-    return OpenVINOConverter(), OpenVINOInt8Converter()
+    return OpenVINOConverter(), SavedModelConverter(), OpenVINOInt8Converter()
 
 
 @hookimpl

@@ -1,0 +1,82 @@
+"""A function of tensors as an Infer, and values between NumPy and TensorFlow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nav_tf.framework import load_tensorflow, on_device
+from navcore.contracts import Array, Tensors
+
+__all__ = ["TfInfer", "as_array", "as_tensor"]
+
+
+def as_tensor(value: Any) -> Any:
+    """Return a value as a tensor of its own dtype."""
+    return load_tensorflow().convert_to_tensor(value)
+
+
+def as_array(value: Any) -> Array:
+    """Return a tensor as an array that is the caller's."""
+    numpy = getattr(value, "numpy", None)
+    array = np.asarray(numpy() if numpy is not None else value)  # TensorFlow copies in numpy()
+    return array if array.flags.writeable and array is not value else array.copy()
+
+
+class TfInfer:
+    """A function of named tensors as one of named arrays; it returns when its outputs are complete."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        device: str,
+        *,
+        compiles: bool,
+    ) -> None:
+        """Keep the function.
+
+        Args:
+            function: Takes tensors by name, and returns tensors by name.
+            inputs, outputs: Names.
+            device: `CPU` or `GPU`.
+            compiles: Whether the first call with each shape compiles.
+        """
+        self._function, self._inputs, self._outputs = function, tuple(inputs), tuple(outputs)
+        self._device, self._compiles = device, compiles
+        self._seen: set[tuple[tuple[int, ...], ...]] = set()
+        self._first_s = 0.0
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        arrays = [feeds[name] for name in self._inputs]
+        if not self._compiles:
+            return self._run(arrays)
+        shapes = tuple(array.shape for array in arrays)
+        if shapes in self._seen:
+            return self._run(arrays)
+        start = time.perf_counter()
+        outputs = self._run(arrays)
+        self._first_s += time.perf_counter() - start
+        self._seen.add(shapes)
+        return outputs
+
+    def native(self, **tensors: Any) -> Any:
+        """Run on tensors by input name, and return tensors by output name."""
+        with on_device(self._device):
+            return self._function(**tensors)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return how often it was compiled, and how long the calls took that did."""
+        if not self._seen:
+            return ()
+        times = "once" if len(self._seen) == 1 else f"{len(self._seen)} times, once for each shape"
+        return (f"compiled {times}; the calls that compiled took {self._first_s:.1f} s",)
+
+    def _run(self, arrays: Sequence[Array]) -> Tensors:
+        with on_device(self._device):
+            outputs = self._function(**dict(zip(self._inputs, map(as_tensor, arrays), strict=True)))
+        return {name: as_array(outputs[name]) for name in self._outputs}
