@@ -190,6 +190,11 @@ CASES = (
     ),
     (
         "unsupported-operator",
+        "TensorRT's parser refuses node 'the_det' (Det): it has no such operator",
+        "RuntimeError: TensorRT's parser refuses node 'the_det' (Det): it has no such operator\n",
+    ),
+    (
+        "unsupported-operator",
         "torch has no aten::gelu for SparseCPU tensors",
         "NotImplementedError: Could not run 'aten::gelu' with arguments from the 'SparseCPU' backend. This could be "
         "because the operator doesn't exist for this backend",
