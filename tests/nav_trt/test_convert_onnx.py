@@ -95,6 +95,15 @@ def test_a_model_with_quantisation_of_its_own_is_built_as_it_is(engines, tmp_pat
     assert "the model is quantised, and trt builds it as it is" == TensorRTConverter(precision="fp16").unsuited(model)
 
 
+def test_what_a_pass_has_quantised_for_others_is_left_out(tmp_path):
+    model = quantised(tmp_path, 7, np.uint8)
+    proto = onnx.load(model.path)
+    proto.metadata_props.add(key="navcore.passes", value="onnx-int8")
+    onnx.save(proto, model.path)
+
+    assert "what onnx-int8 gives is quantised to uint8, and TensorRT takes int8" in TensorRTConverter().unsuited(model)
+
+
 def test_what_a_pass_has_lowered_is_not_lowered_again(tmp_path):
     model = floats(tmp_path, _NODE("Relu", ["x"], ["y"]))
     proto = onnx.load(model.path)

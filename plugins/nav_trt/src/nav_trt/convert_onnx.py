@@ -81,8 +81,12 @@ class TensorRTConverter(Converter):
 
     def unsuited(self, model: Model) -> str | None:
         facts = onnx_facts(model)
-        if facts is None or self.precision is None:
+        if facts is None:
             return None
+        if self.precision is None:
+            asymmetric = facts.lowered_by.startswith("onnx-int8") and "UINT8" in facts.quantised
+            what = "is quantised to uint8, and TensorRT takes int8; trt-int8 quantises for it"
+            return f"what {facts.lowered_by} gives {what}" if asymmetric else None
         if facts.lowered_by:
             return f"{facts.lowered_by} has lowered the model already, and trt builds it as it is"
         if self.precision in _HALF and facts.quantised:
