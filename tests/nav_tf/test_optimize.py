@@ -60,7 +60,7 @@ def test_a_package_is_used_by_a_program_that_imports_no_tensorflow(
     file = nav.package.save(package, tmp_path / "network.nav")
     np.savez(tmp_path / "x.npz", image=normal(5, 6, 6, 2), extra=normal(5, 4))
     script = (
-        "import os, sys, numpy as np, navcore as nav\n"
+        "import logging, os, sys, numpy as np, navcore as nav\n"
         "before = dict(os.environ)\n"
         "package = nav.package.load(sys.argv[1], trust='code')\n"
         "assert 'tensorflow' not in sys.modules\n"
@@ -68,7 +68,7 @@ def test_a_package_is_used_by_a_program_that_imports_no_tensorflow(
         "with package.get_runner(strategy=strategy) as session:\n"
         "    got = session.infer(dict(np.load(sys.argv[2])))\n"
         "np.savez(sys.argv[3], **got)\n"
-        "print(dict(os.environ) == before)\n"
+        "print('tensorflow' in sys.modules, dict(os.environ) == before, logging.getLogger().handlers)\n"
     )
     arguments = [str(file), str(tmp_path / "x.npz"), str(tmp_path / "y.npz")]
     done = subprocess.run(
@@ -76,7 +76,7 @@ def test_a_package_is_used_by_a_program_that_imports_no_tensorflow(
     )
     expected = network([normal(5, 6, 6, 2), normal(5, 4)])
 
-    assert "True\n" == done.stdout, done.stderr
+    assert "True True []\n" == done.stdout, done.stderr
     with np.load(tmp_path / "y.npz") as got:
         for name in ("both", "logits"):
             np.testing.assert_allclose(expected[name], got[name], atol=1e-5)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -238,18 +235,3 @@ def test_the_config_of_tf_trt_makes_a_converter_for_each_precision() -> None:
     assert ("fp16",) == config.precisions
     with pytest.raises(UsageError, match="engines are built for the sizes of the samples"):
         TensorFlowTensorRTConfig(trt_profiles=[{}])
-
-
-def test_tensorflow_leaves_no_traces_in_a_process_that_did_not_ask_for_it() -> None:
-    code = (
-        "import logging, os, sys\n"
-        "before = dict(os.environ)\n"
-        "from nav_tf.framework import load_tensorflow\n"
-        "load_tensorflow()\n"
-        "print('tensorflow' in sys.modules, before == dict(os.environ), logging.getLogger().handlers)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
-    )
-
-    assert "True True []" == done.stdout.strip()
