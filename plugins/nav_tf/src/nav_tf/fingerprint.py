@@ -55,9 +55,9 @@ def _of_keras(model: Any) -> str | None:
 
 
 def _parts(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield the description of every object in a configuration."""
+    """Yield the description of every object in a configuration, and what is a value without a class."""
     if isinstance(config, dict):
-        if "class_name" in config:
+        if "class_name" in config or config.keys() == {"value"}:
             yield config
         for value in config.values():
             yield from _parts(value)
@@ -68,6 +68,8 @@ def _parts(config: Any) -> Iterator[dict[str, Any]]:
 
 def _is_own(part: dict[str, Any]) -> bool:
     """Return whether an object is one of Keras, and holds no code of the user's."""
+    if "class_name" not in part:  # the byte code of a lambda that is an activation (keras 3.15)
+        return False
     name, module = str(part["class_name"]), part.get("module")
     code = name in ("__lambda__", "Lambda", "function", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")
     # What Keras's own registry knows by name is of a module `builtins` or of none: numbers, texts and lists.
