@@ -1,8 +1,14 @@
 """The table of execution providers, and what each of their runners says where it cannot work."""
 
+from pathlib import Path
+
+import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+from nav_onnx.provider_cache import cache_options
 from nav_onnx.provider_library import has_library, why_no_device
 from nav_onnx.providers import PROVIDERS, Provider, provider_named
 from nav_onnx.runners import RUNNERS
@@ -80,3 +86,28 @@ def test_an_unlisted_provider_takes_arrays_of_the_cpu():
         provider_named("XnnpackExecutionProvider").device,
         provider_named("XnnpackExecutionProvider").library,
     )
+
+
+def test_what_was_compiled_is_kept_for_each_content_of_a_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAVCORE_CACHE_DIR", str(tmp_path / "artifacts"))
+    path = tmp_path / "m.onnx"
+    folders = []
+    for value in (1.0, 2.0):
+        onnx.save(_scaled_by(value), path)
+        found = cache_options(provider_named("TensorrtExecutionProvider"), path, "1.32.0")
+        folders.append(found["trt_engine_cache_path"])
+
+        assert {"trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1"}.items() <= found.items()
+        assert Path(folders[-1]).is_dir()
+    assert 2 == len(set(folders))
+    assert tmp_path / "artifacts-onnxruntime" / "TensorrtExecutionProvider-1.32.0" == Path(folders[0]).parent
+    assert {} == cache_options(provider_named("CPUExecutionProvider"), path, "1.32.0")
+    found = cache_options(provider_named("NvTensorRTRTXExecutionProvider"), path, "1.32.0")
+    assert ["nv_runtime_cache_path"] == list(found)
+
+
+def _scaled_by(value):
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy")
+    weight = numpy_helper.from_array(np.array([value], np.float32), "w")
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "w"], ["y"])], "graph", [x], [y], [weight])
+    return helper.make_model(graph)

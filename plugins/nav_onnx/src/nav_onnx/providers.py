@@ -28,6 +28,7 @@ class Provider:
         behind: Providers that take the nodes that this one does not, before the CPU does.
         device: What ONNX Runtime calls the memory that it computes in; empty where it takes arrays of the CPU only.
         memory_patterns: Whether it works with memory that is planned ahead.
+        caches: Its options for what it has compiled, as pairs of name and value; `{folder}` stands for where that is.
         hardware: Which kind of device of a library that offers several to take: CPU, GPU or NPU; empty for all.
     """
 
@@ -37,18 +38,31 @@ class Provider:
     behind: tuple[str, ...] = ()
     device: str = ""
     memory_patterns: bool = True
+    caches: tuple[tuple[str, str], ...] = ()
     hardware: str = ""
 
 
 PROVIDERS = (
     Provider(name=CPU_PROVIDER),
     Provider(name=CUDA_PROVIDER, fix=_NVIDIA, device="cuda"),
-    Provider(name="TensorrtExecutionProvider", fix=_NVIDIA, device="cuda", behind=(CUDA_PROVIDER,)),
+    Provider(
+        name="TensorrtExecutionProvider",
+        fix=_NVIDIA,
+        device="cuda",
+        behind=(CUDA_PROVIDER,),
+        caches=(
+            ("trt_engine_cache_enable", "1"),
+            ("trt_engine_cache_path", "{folder}"),
+            ("trt_timing_cache_enable", "1"),
+            ("trt_timing_cache_path", "{folder}"),
+        ),
+    ),
     Provider(
         name="NvTensorRTRTXExecutionProvider",
         fix="pip install 'nav-onnx[rtx]' on a machine with an NVIDIA RTX GPU",
         library="onnxruntime_ep_nv_tensorrt_rtx",
         device="cuda",
+        caches=(("nv_runtime_cache_path", "{folder}"),),
     ),
     Provider(name="OpenVINOExecutionProvider", library="onnxruntime_ep_openvino", hardware="CPU"),
     # onnxruntime.ai/docs/execution-providers/DirectML: neither memory patterns nor parallel execution.

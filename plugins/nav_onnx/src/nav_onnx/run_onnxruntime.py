@@ -14,6 +14,7 @@ import attrs
 from nav_onnx.explain import explained
 from nav_onnx.installed import installed
 from nav_onnx.placement import check_placement, placement_of, record_placement
+from nav_onnx.provider_cache import cache_options
 from nav_onnx.provider_library import devices_of, has_library, why_no_device
 from nav_onnx.providers import CPU_PROVIDER, Provider, provider_named
 from nav_onnx.raw_infer import RawInfer, needs_raw, untakable
@@ -89,9 +90,10 @@ class OnnxRuntimeRunner(SessionSettings):
         provider, options = provider_named(self.provider), self.session_options()
         options.enable_mem_pattern = provider.memory_patterns
         record_placement(options)
-        given: dict[str, Any] = {"providers": _providers(provider, dict(self.provider_options))}
+        told = cache_options(provider, path, onnxruntime.__version__) | dict(self.provider_options)
+        given: dict[str, Any] = {"providers": _providers(provider, told)}
         if has_library(provider):
-            options.add_provider_for_devices(devices_of(provider), dict(self.provider_options))
+            options.add_provider_for_devices(devices_of(provider), told)
             given = {}
         _load_libraries(onnxruntime, provider)
         try:

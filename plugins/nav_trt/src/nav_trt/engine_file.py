@@ -39,8 +39,8 @@ _REASONS = (
 def load_engine(path: Path) -> tuple[Any, Any]:
     """Return the `tensorrt.Runtime`, which has to live as long, and the `tensorrt.ICudaEngine`.
 
-    Never run: where this was written there was no GPU. TensorRT may take the process down with a damaged plan, so it is
-    called in workers.
+    Never run but to be refused: where this was written there was no GPU. TensorRT may take the process down with a
+    damaged plan, so strangers' plans are opened in processes of their own.
 
     Raises:
         ModelFileError: The file is no plan.

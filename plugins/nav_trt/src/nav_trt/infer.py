@@ -42,11 +42,13 @@ class EngineInfer:
         self._contexts: dict[int, Any] = {}
         self._allocator = output_allocator(self._places)
         self._graphs = CudaGraphs(cuda, self._stream) if graphs and not self._host_inputs else None
+        self._last: int | None = None  # the stream of the last call
         self._held: dict[str, Array] = {}  # arrays that TensorRT reads on the host
         self._lock = threading.Lock()
 
     def __call__(self, feeds: Tensors) -> Tensors:
         with self._lock:
+            self._settle(self._stream)
             arrays = {name: self._array(name, feeds[name]) for name in self._signature.input_names}
             place = profile_for(self._profiles, {name: array.shape for name, array in arrays.items()})
             context = self._context(place)
@@ -68,9 +70,13 @@ class EngineInfer:
             arrays = dict(zip(self._signature.input_names, (each.contiguous() for each in given), strict=True))
             place = profile_for(self._profiles, {name: tuple(each.shape) for name, each in arrays.items()})
             context, stream = self._context(place), torch.cuda.current_stream().cuda_stream
+            self._settle(stream)
             for name, each in arrays.items():
-                context.set_input_shape(name, tuple(each.shape))
-                context.set_tensor_address(name, (each.cpu() if name in self._host_inputs else each).data_ptr())
+                if name in self._host_inputs:
+                    self._feed(context, name, each.cpu().numpy())
+                else:
+                    _check(context.set_input_shape(name, tuple(each.shape)), f"take {name!r} of {tuple(each.shape)}")
+                    context.set_tensor_address(name, each.data_ptr())
             outputs = {}
             for name in self._signature.output_names:
                 shape = tuple(context.get_tensor_shape(name))
@@ -94,6 +100,7 @@ class EngineInfer:
     def close(self) -> None:
         """Release everything; the engine itself belongs to the caller."""
         with contextlib.suppress(EngineError):  # what failed before has told already
+            self._settle(self._stream)
             self._cuda.wait(self._stream)
         if self._graphs is not None:
             self._graphs.close()
@@ -101,6 +108,12 @@ class EngineInfer:
         for place in self._places.values():
             place.close()
         self._cuda.end_stream(self._stream)
+
+    def _settle(self, stream: int) -> None:
+        """Wait for what another stream computes in the memory of the contexts."""
+        if self._last is not None and self._last != stream:
+            self._cuda.wait(self._last)
+        self._last = stream
 
     def _array(self, name: str, array: Array) -> Array:
         return np.asarray(array, dtype=dtype_of(self._dtypes[name]), order="C")
