@@ -1,10 +1,10 @@
 """Is what `navcore.optimize` chooses as fast as the best of what one writes by hand?
 
-python benchmarks/best_of.py [--model NAME ...] [--size full|tiny] [--rounds N] [--max-batch-size N] [--static]
-                             [--json FILE]
+python benchmarks/best_of.py [--framework torch|jax|tensorflow] [--model NAME ...] [--size full|tiny] [--rounds N]
+                             [--max-batch-size N] [--static] [--json FILE]
 
 Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
-hand-written calls of the same runtimes with their default settings (hand_written.py) run at the batch size that the
+hand-written calls of the same runtimes with their default settings (hand_written*.py) run at the batch size that the
 choice was measured at: each in a process of its own, one at a time, in blocks, in random order in every round. Thread
 pools spin for a while after a call, so there is a pause before every block, and a call that does not count. A
 hand-written way counts where it gives what the module gives, for all samples that it takes. The ratio is the median
@@ -36,9 +36,10 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from hand_case import WRITTEN, ways_of
 from hand_worker import Given, Worker, block_ms
-from hand_written import WAYS
-from torch_zoo import MODELS, SIZES, load
+from routes import zoo_of
+from zoo import SIZES
 
 import navcore as nav
 from navcore.contracts import Tensors
@@ -48,7 +49,6 @@ from navcore.engine.statistics import ratio
 OURS = "navcore, infer"
 BOUND = "navcore, bind"
 STATIC = ", static"
-EXPORTS = ("torch.export", "AOTInductor", "ONNX Runtime", "OpenVINO")
 WANTED = 0.98
 BLOCK_S = 0.1
 
@@ -59,19 +59,20 @@ Block = Callable[[int], float]
 def main() -> int:
     """Print the table; always 0, since these are figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--framework", choices=WRITTEN, default="torch")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="of the zoo; by default all of them")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--max-batch-size", type=int, help="of the search; by default it ends where throughput does")
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--one", choices=MODELS, help=argparse.SUPPRESS)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         print(json.dumps(one(asked.one, asked)))
         return 0
     found: dict[str, Any] = {}
-    for name in asked.model:
+    for name in asked.model or zoo_of(asked.framework).models:
         told = in_a_process(name, asked)
         if told is not None:
             found[name] = told
@@ -84,7 +85,8 @@ def main() -> int:
 
 def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
     """Return the figures of one model, or None where its process did not live to give them."""
-    command = [sys.executable, __file__, "--one", name, "--size", asked.size, "--rounds", str(asked.rounds)]
+    command = [sys.executable, __file__, "--framework", asked.framework, "--one", name]
+    command += ["--size", asked.size, "--rounds", str(asked.rounds)]
     command += ["--static"] if asked.static else []
     command += ["--max-batch-size", str(asked.max_batch_size)] if asked.max_batch_size else []
     done = subprocess.run(command, capture_output=True, text=True)
@@ -98,7 +100,7 @@ def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
 def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one model."""
     folder = Path(tempfile.mkdtemp())
-    loaded = load(name, asked.size)
+    loaded = zoo_of(asked.framework).load(name, asked.size)
     try:
         package = nav.optimize(
             loaded.module,
@@ -152,13 +154,14 @@ def by_hand(
     name: str, asked: argparse.Namespace, folder: Path, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Block], dict[str, str]]:
     """Return the ways that work, each in a process that waits, and the reasons of the others."""
-    tried = {way: (way, True) for way in WAYS}
+    ways = ways_of(asked.framework)
+    tried = {way: (way, True) for way in ways.WAYS}
     if asked.static:
-        tried |= {f"{way}{STATIC}": (way, False) for way in EXPORTS}
+        tried |= {f"{way}{STATIC}": (way, False) for way in ways.EXPORTS}
     working: dict[str, Block] = {}
     reasons: dict[str, str] = {}
     for label, (way, varying) in tried.items():
-        worker = Worker(way, varying, name, asked.size, folder)
+        worker = Worker(asked.framework, way, varying, name, asked.size, folder)
         if worker.reason:
             reasons[label] = worker.reason
             worker.close()

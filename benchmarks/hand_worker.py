@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from hand_written import WAYS, Case, Prepare, Step, arrays_of
-from torch_zoo import load
+from hand_case import Case, Prepare, Step, ways_of
+from routes import zoo_of
 
 from navcore.contracts import Array, Model, Tensors
 from navcore.engine.compare import compare
@@ -57,8 +57,8 @@ def block_ms(step: Step, calls: int) -> float:
 class Worker:
     """The process, as best_of.py holds it."""
 
-    def __init__(self, way: str, varying: bool, model: str, size: str, folder: Path) -> None:
-        command = [sys.executable, __file__, way, str(int(varying)), model, size, str(folder)]
+    def __init__(self, framework: str, way: str, varying: bool, model: str, size: str, folder: Path) -> None:
+        command = [sys.executable, __file__, framework, way, str(int(varying)), model, size, str(folder)]
         pipe = subprocess.PIPE
         with Path(folder, f"{way}-{varying}.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, bufsize=1)
@@ -86,16 +86,16 @@ def main() -> None:
     """Make the way, say why it does not count or nothing, then time as many calls as are asked for."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # exporters print
-    way, varying, name, size, folder = sys.argv[1:]
+    framework, way, varying, name, size, folder = sys.argv[1:]
+    ways = ways_of(framework)
     given: Given = pickle.loads(Path(folder, "given").read_bytes())
-    loaded = load(name, size)
+    loaded = zoo_of(framework).load(name, size)
     model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
     case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=Path(folder), varying=bool(int(varying)))
     try:
-        prepare = WAYS[way](case)
-        # What torch.compile has seen at other sizes, it compiles for other sizes: its default is what it does first.
-        others = given.samples if way != "torch.compile" and case.varying else ()
-        reason = disagreement(prepare, case, others)
+        prepare = ways.WAYS[way](case)
+        others = given.samples if way not in ways.ONE_SIZE and case.varying else ()
+        reason = disagreement(ways, prepare, case, others)
         step = prepare(given.feeds)
     except Exception as error:  # frameworks raise anything
         reason = first_cause(error)
@@ -104,16 +104,16 @@ def main() -> None:
         print(json.dumps(block_ms(step, int(line))), file=answers)
 
 
-def disagreement(prepare: Prepare, case: Case, others: Sequence[Tensors]) -> str:
+def disagreement(ways: Any, prepare: Prepare, case: Case, others: Sequence[Tensors]) -> str:
     """Return how a way differs from the module, or nothing.
 
     Other samples than the one that is timed may be refused, because then they are known not to work.
     """
-    reference = WAYS["eager"](case)
+    reference = ways.WAYS["eager"](case)
     for inputs in (case.feeds, *others):
-        expected = arrays_of(reference(inputs)())
+        expected = ways.arrays_of(reference(inputs)())
         try:
-            got = arrays_of(prepare(inputs)())
+            got = ways.arrays_of(prepare(inputs)())
         except Exception:
             if inputs is case.feeds:
                 raise

@@ -4,70 +4,40 @@ from __future__ import annotations
 
 import copy
 import inspect
-import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
 import numpy as np
+from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino
 
-from navcore.contracts import Array, Model, Tensors
+from navcore.contracts import Array, Tensors
 
-__all__ = ["WAYS", "Case", "Prepare", "Step", "arrays_of"]
-
-Step = Callable[[], Any]
-"""One call on inputs that were placed before; returns what the runtime gives."""
-
-Prepare = Callable[[Tensors], Step]
-"""Places inputs, by name, for a step."""
+__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of"]
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Case:
-    """The module, and how it is called.
+def _arguments(case: Case, feeds: Tensors) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return positional and keyword arguments of the module."""
+    positional, keywords = case.model.call.arguments([_tensor(feeds[name]) for name in case.model.call.inputs])
+    return tuple(positional), dict(keywords)
 
-    Attributes:
-        module: In eval mode.
-        model: What navcore knows of the call: names and order of the inputs, and which dimensions vary.
-        feeds: The inputs that will be timed; also what is exported with.
-        folder: For files.
-        varying: Whether exports keep the dimensions open that vary between the samples, where torch can; otherwise
-            they are fixed to those of the feeds.
-    """
 
-    module: Any
-    model: Model
-    feeds: Tensors
-    folder: Path
-    varying: bool = True
+def _open_axes(case: Case) -> Any:
+    """Return `dynamic_shapes` for torch: for each argument, which of its axes vary; None where none may."""
+    import torch
 
-    def arguments(self, feeds: Tensors) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return positional and keyword arguments of the module."""
-        positional, keywords = self.model.call.arguments([_tensor(feeds[name]) for name in self.model.call.inputs])
-        return tuple(positional), dict(keywords)
+    auto = torch.export.Dim.AUTO
 
-    def open_axes(self) -> Any:
-        """Return `dynamic_shapes` for torch: for each argument, which of its axes vary; None where none may."""
-        import torch
-
-        auto = torch.export.Dim.AUTO
-
-        if not self.varying:
-            return None
-        tensors = [_tensor(self.feeds[name]) for name in self.model.call.inputs]
-        positional, keywords = self.model.call.arguments(tensors)
-        bound = inspect.signature(self.module.forward).bind(*positional, **keywords)
-        axes = {
-            id(tensor): {axis: auto for axis, size in enumerate(spec.shape) if isinstance(size, str)}
-            for tensor, spec in zip(tensors, self.model.signature.inputs, strict=True)
-        }
-        return torch.utils._pytree.tree_map(lambda leaf: axes.get(id(leaf)), dict(bound.arguments))
-
-    def file(self, name: str) -> str:
-        """Return a path for a file."""
-        return str(Path(tempfile.mkdtemp(dir=self.folder)) / name)
+    if not case.varying:
+        return None
+    tensors = [_tensor(case.feeds[name]) for name in case.model.call.inputs]
+    positional, keywords = case.model.call.arguments(tensors)
+    bound = inspect.signature(case.module.forward).bind(*positional, **keywords)
+    axes = {
+        id(tensor): {axis: auto for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+        for tensor, spec in zip(tensors, case.model.signature.inputs, strict=True)
+    }
+    return torch.utils._pytree.tree_map(lambda leaf: axes.get(id(leaf)), dict(bound.arguments))
 
 
 def _tensor(array: Array) -> Any:
@@ -94,7 +64,7 @@ def _calling(function: Callable[..., Any], case: Case) -> Prepare:
     import torch
 
     def prepare(feeds: Tensors) -> Step:
-        positional, keywords = case.arguments(feeds)
+        positional, keywords = _arguments(case, feeds)
 
         def step() -> Any:
             with torch.inference_mode():
@@ -121,7 +91,7 @@ def traced(case: Case) -> Prepare:
     """Return torch.jit.trace, not strict, so that it takes dicts."""
     import torch
 
-    positional, keywords = case.arguments(case.feeds)
+    positional, keywords = _arguments(case, case.feeds)
     given = {"example_kwarg_inputs": keywords} if keywords else {"example_inputs": positional}
     if keywords and positional:
         raise ValueError("torch.jit.trace takes positional or keyword arguments, not both")
@@ -133,9 +103,9 @@ def traced(case: Case) -> Prepare:
 def _exported(case: Case) -> Any:
     import torch
 
-    positional, keywords = case.arguments(case.feeds)
+    positional, keywords = _arguments(case, case.feeds)
     with torch.no_grad():
-        return torch.export.export(case.module, positional, keywords, dynamic_shapes=case.open_axes())
+        return torch.export.export(case.module, positional, keywords, dynamic_shapes=_open_axes(case))
 
 
 def exported(case: Case) -> Prepare:
@@ -154,23 +124,15 @@ def inductor(case: Case) -> Prepare:
 def _onnx_file(case: Case) -> str:
     import torch
 
-    positional, keywords = case.arguments(case.feeds)
+    positional, keywords = _arguments(case, case.feeds)
     path = case.file("model.onnx")
-    shapes = case.open_axes()
+    shapes = _open_axes(case)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             case.module, positional, path, kwargs=keywords, dynamo=True, dynamic_shapes=shapes, verbose=False
         )
     return path
-
-
-def _placed(case: Case, names: Sequence[str], run: Callable[[dict[str, Array]], Any]) -> Prepare:
-    def prepare(feeds: Tensors) -> Step:
-        given = dict(zip(names, (np.ascontiguousarray(feeds[name]) for name in _order(case)), strict=True))
-        return lambda: run(given)
-
-    return prepare
 
 
 def _order(case: Case) -> list[str]:
@@ -186,21 +148,13 @@ def _order(case: Case) -> list[str]:
 
 def onnx_runtime(case: Case) -> Prepare:
     """Return an ONNX Runtime session on an ONNX file."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(_onnx_file(case))
-    names = [each.name for each in session.get_inputs()]
-    return _placed(case, names, lambda given: session.run(None, given))
+    return on_onnx_runtime(_onnx_file(case), _order(case))
 
 
 def openvino(case: Case) -> Prepare:
     """Return an OpenVINO model compiled from an ONNX file, in the precision of the module."""
-    from openvino import Core
-
     lowered = any(str(each.dtype) == "torch.bfloat16" for each in case.module.parameters())
-    model = Core().compile_model(_onnx_file(case), "CPU", {"INFERENCE_PRECISION_HINT": "bf16" if lowered else "f32"})
-    names = [each.any_name for each in model.inputs]
-    return _placed(case, names, lambda given: model(given).to_tuple())
+    return on_openvino(_onnx_file(case), _order(case), "bf16" if lowered else "f32")
 
 
 WAYS: Mapping[str, Callable[[Case], Prepare]] = {
@@ -213,3 +167,8 @@ WAYS: Mapping[str, Callable[[Case], Prepare]] = {
     "OpenVINO": openvino,
 }
 """The ways by name, each from the module and its call; each fails with whatever error its framework has."""
+
+EXPORTS = ("torch.export", "AOTInductor", "ONNX Runtime", "OpenVINO")
+
+ONE_SIZE = ("torch.compile",)
+"""What it has seen at other sizes, it compiles for other sizes: its default is what it does first."""

@@ -12,7 +12,14 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from best_of import BOUND, OURS, STATIC, figures, interleaved
-from hand_worker import difference, first_cause
+from hand_case import WRITTEN, Case, ways_of
+from hand_worker import difference, disagreement, first_cause
+
+import nav_jax
+from nav_jax.describe import describe
+from navcore.contracts import Model
+from navcore.domain import Names, Signature, TensorSpec
+from navcore.formats import Format
 
 ROUNDS = 8
 
@@ -76,3 +83,30 @@ def test_the_reason_of_a_way_that_fails_is_its_first_cause() -> None:
         told = first_cause(error)
 
     assert "ValueError: first line" == told
+
+
+@pytest.mark.parametrize("framework", WRITTEN)
+def test_the_ways_of_every_framework_have_one_that_the_others_have_to_agree_with(framework: str) -> None:
+    ways = ways_of(framework)
+
+    assert "eager" in ways.WAYS
+    assert {*ways.EXPORTS, *ways.ONE_SIZE} < set(ways.WAYS)
+
+
+def test_every_hand_written_way_of_jax_agrees_with_the_function_at_other_sizes_too(tmp_path: Path) -> None:
+    pytest.importorskip("jax2onnx", reason="two ways start from ONNX: pip install 'nav-jax[onnx]'")
+    model = nav_jax.JaxModel(lambda params, x: {"y": np.float32(2) * x @ params}, np.eye(3, dtype=np.float32))
+    first, second = (describe(model, np.ones((size, 3), np.float32), Names((), ())) for size in (2, 5))
+    signature = Signature((TensorSpec("input__0", "float32", ("batch", 3)),), (), "batch")
+    ways = ways_of("jax")
+    case = Case(
+        module=model,
+        model=Model(format=Format.JAX, signature=signature, call=first.call),
+        feeds=first.inputs,
+        folder=tmp_path,
+    )
+    prepared = {name: way(case) for name, way in ways.WAYS.items()}
+
+    assert dict.fromkeys(ways.WAYS, "") == {
+        name: disagreement(ways, prepare, case, [second.inputs]) for name, prepare in prepared.items()
+    }

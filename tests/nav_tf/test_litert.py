@@ -124,6 +124,20 @@ def test_it_starts_as_many_threads_as_there_is_room_for(converted: Model, monkey
     assert [usable_cpus(), 1] == given
 
 
+def test_a_bound_step_reads_its_arrays_anew_and_follows_other_shapes(converted: Model, expected: Any) -> None:
+    with LiteRTRunner().open(converted, DeviceKind.CPU) as infer:
+        feeds = {name: np.zeros_like(array) for name, array in converted.examples[0].items()}
+        step = infer.bind(feeds)
+        step()
+        infer(converted.examples[1])
+        for name, array in converted.examples[0].items():
+            feeds[name][...] = array
+        outputs = step()
+
+    for name, array in expected[0].items():
+        np.testing.assert_allclose(outputs[name], array, rtol=1e-4, atol=1e-5)
+
+
 def test_its_files_are_read_by_a_parser_and_run_no_code() -> None:
     assert (Risk.PARSER, ".tflite") == (Format.TFLITE.risk, Format.TFLITE.suffix)
 

@@ -42,7 +42,7 @@ FIRST_PARTY: Mapping[str, FirstParty] = {
     ),
     "tf": FirstParty(
         "nav-tf",
-        "a Keras model or a tf.Module: load the file first",
+        "a Keras model, a tf.Module, a tf.function, or the folder of a SavedModel: load another file first",
         ("tensorflow", "keras", "tf_keras"),
         (".keras", ".tflite"),
     ),

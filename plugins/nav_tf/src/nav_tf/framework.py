@@ -8,14 +8,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from navcore.cpus import usable_cpus, visible_cpus
+
 __all__ = ["load_tensorflow", "on_device"]
 
 
 def load_tensorflow() -> Any:
     """Return the module `tensorflow`.
 
-    Where nobody has imported it yet, the environment variables that it sets are taken back, and GPUs give memory as it
-    is needed: by default TensorFlow takes all of it. A process that imported it before has its own settings.
+    Where nobody has imported it yet, the environment variables that it sets are taken back, GPUs give memory as it is
+    needed, where TensorFlow takes all of it by default, and no more threads compute than the control group leaves room
+    for. A process that imported it before has its own settings.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
@@ -28,6 +31,8 @@ def load_tensorflow() -> Any:
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
         os.environ.update(before)
+    if usable_cpus() < visible_cpus():
+        tensorflow.config.threading.set_intra_op_parallelism_threads(usable_cpus())
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError, ValueError):  # somebody was quicker and uses it
             tensorflow.config.experimental.set_memory_growth(gpu, True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
-import numpy as np
 
 from nav_tf.needs import missing_litert
-from navcore.contracts import Infer, Model, Runner, Tensors
+from navcore.contracts import Array, Infer, Model, Runner, Tensors
 from navcore.cpus import usable_cpus
 from navcore.domain import DeviceKind, Signature
 from navcore.formats import Format
@@ -46,18 +45,52 @@ class LiteRTRunner(Runner):
 
 
 class _LiteRTInfer:
-    """A signature of an interpreter as an Infer; several threads wait for each other."""
+    """An interpreter as an Infer; several threads wait for each other."""
 
     def __init__(self, interpreter: Any, signature: Signature) -> None:
-        (name,) = interpreter.get_signature_list()
-        self._run = interpreter.get_signature_runner(name)
-        self._signature = signature
+        (called,) = interpreter.get_signature_list()
+        runner = interpreter.get_signature_runner(called)
+        self._interpreter, self._signature = interpreter, signature
         # The converter leaves out inputs that nothing depends on.
-        self._taken = frozenset(self._run.get_input_details())
+        self._inputs = _places(runner.get_input_details())
+        self._outputs = _places(runner.get_output_details())
+        self._shapes: tuple[Any, ...] = ()
         self._lock = threading.Lock()
 
     def __call__(self, feeds: Tensors) -> Tensors:
-        arrays = {name: np.ascontiguousarray(feeds[name]) for name in self._signature.input_names}
+        arrays = {name: feeds[name] for name in self._signature.input_names}
         with self._lock:
-            outputs = self._run(**{name: array for name, array in arrays.items() if name in self._taken})
-        return {name: outputs[name] for name in self._signature.output_names}
+            return self._run([(place, arrays[name]) for name, place in self._inputs.items()])
+
+    def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
+        """Return a step on these arrays, which are read anew at each call; each call makes new outputs."""
+        arrays = {name: feeds[name] for name in self._signature.input_names}
+        placed = [(place, arrays[name]) for name, place in self._inputs.items()]
+
+        def step() -> Tensors:
+            with self._lock:
+                return self._run(placed)
+
+        return step
+
+    def _run(self, placed: Sequence[tuple[int, Array]]) -> Tensors:
+        shapes = tuple(array.shape for _, array in placed)
+        if shapes != self._shapes:
+            self._resize(placed, shapes)
+        for place, array in placed:
+            self._interpreter.set_tensor(place, array)
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(self._outputs[name]) for name in self._signature.output_names}
+
+    def _resize(self, placed: Sequence[tuple[int, Array]], shapes: tuple[Any, ...]) -> None:
+        # Signature runners do this in every call.
+        self._shapes = ()
+        for place, array in placed:
+            self._interpreter.resize_tensor_input(place, array.shape)
+        self._interpreter.allocate_tensors()
+        self._shapes = shapes
+
+
+def _places(details: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return where tensors are in the first graph, which is that of the only signature, by name."""
+    return {name: detail["index"] for name, detail in details.items()}
