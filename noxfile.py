@@ -248,8 +248,8 @@ def tensorflow_routes(session: nox.Session) -> None:
 
 @nox.session
 def best_of(session: nox.Session) -> None:
-    """Compare what is chosen for the models of the zoo with calls written by hand; on a quiet machine, for hours."""
-    _install_zoo(session)
+    """Compare what is chosen for the models of a zoo with calls written by hand; on a quiet machine, for hours."""
+    (_install_frameworks if "--framework" in session.posargs else _install_zoo)(session)
     session.run("python", "benchmarks/best_of.py", *session.posargs, env={"OMP_WAIT_POLICY": "PASSIVE"})
 
 
