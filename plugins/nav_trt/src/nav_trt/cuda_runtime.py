@@ -48,7 +48,7 @@ class CudaRuntime:
     def allocate(self, size_bytes: int) -> int:
         """Return the address of new memory on the device."""
         address = ctypes.c_void_p()
-        self._call("cudaMalloc", ctypes.byref(address), ctypes.c_size_t(max(size_bytes, 1)))
+        self._call("cudaMalloc", ctypes.byref(address), ctypes.c_size_t(max(size_bytes, 1)), wanted_bytes=size_bytes)
         return address.value or 0
 
     def free(self, address: int) -> None:
@@ -119,12 +119,13 @@ class CudaRuntime:
             ctypes.c_void_p(stream),
         )
 
-    def _call(self, name: str, *arguments: Any) -> None:
+    def _call(self, name: str, *arguments: Any, wanted_bytes: int = 0) -> None:
         if status := getattr(self._library, name)(*arguments):
             self._library.cudaGetLastError()  # else the next call of anyone gives it again
             told = self._library.cudaGetErrorString(status).decode(errors="replace")
-            # In torch's words, which navcore knows as memory that ran out.
-            raise EngineError(f"{name}: {told} (CUDA error {status})", _FIX) from RuntimeError(f"CUDA {told}")
+            # In torch's words, by which navcore knows that memory ran out.
+            size = f". Tried to allocate {wanted_bytes / 2**20:.2f} MiB" if wanted_bytes else ""
+            raise EngineError(f"{name}: {told} (CUDA error {status})", _FIX) from RuntimeError(f"CUDA {told}{size}")
 
 
 def missing_runtime() -> str | None:

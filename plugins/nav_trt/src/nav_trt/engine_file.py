@@ -46,9 +46,9 @@ def load_engine(path: Path) -> tuple[Any, Any]:
         ModelFileError: The file is no plan.
         EngineError: TensorRT refuses it.
     """
+    check_plan_file(path)
     import tensorrt
 
-    check_plan_file(path)
     logger = trt_logger()
     logger.errors.clear()
     runtime = tensorrt.Runtime(logger)
