@@ -206,3 +206,46 @@ def test_without_a_gpu_the_runners_for_cuda_say_what_is_missing() -> None:
         if reason is None:
             pytest.skip("JAX has its plugin for CUDA here")
         assert "pip install 'nav-jax[cuda]'" in reason
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (
+            lambda x: jax.pure_callback(np.asarray, jax.ShapeDtypeStruct(x.shape, x.dtype), x),
+            "primitive 'pure_callback'",
+        ),
+        (lambda x: jax.numpy.linalg.eigh(x[0].reshape(3, 3))[0][None], "what the function uses: eigh currently"),
+    ],
+    ids=["unknown", "some forms only"],
+)
+def test_a_primitive_that_jax2onnx_does_not_know_is_named(function: Any, reason: str, tmp_path: Path) -> None:
+    if (missing := JaxOnnxExporter().unavailable()) is not None:
+        pytest.skip(f"jax-onnx: {missing}")
+    signature = Signature(
+        (TensorSpec("input__0", "float32", (1, 9)),), (TensorSpec("output__0", "float32", (1, 3)),), None
+    )
+    model = model_of(JaxModel(function), np.ones((1, 9), np.float32), signature)
+    with pytest.raises(ExportError, match=f"jax2onnx has no operators of ONNX for .*{reason}"):
+        JaxOnnxExporter().write(model, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("platforms", [("cpu", "cuda"), ("cpu",)])
+def test_a_file_lists_the_platforms_that_it_was_made_for(
+    platforms: tuple[str, ...], live: Model, tmp_path: Path
+) -> None:
+    StableHLOExporter(platforms=platforms).write(live, tmp_path / "m.jaxexport")
+    exported = jax.export.deserialize(bytearray((tmp_path / "m.jaxexport").read_bytes()))
+
+    assert platforms == exported.platforms
+
+
+def test_the_reference_takes_a_model_apart_once(params: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    pure = JaxModel.pure
+    monkeypatch.setattr(JaxModel, "pure", lambda self: taken.append(self) or pure(self))
+    description = describe(JaxModel(affine, params), np.ones((2, 3), np.float32), NAMES)
+    for _ in range(3):
+        description.infer(description.inputs)
+
+    assert 1 == len(taken)

@@ -56,6 +56,12 @@ OPERATORS = (
     ),
     Rule(
         FailureKind.UNSUPPORTED_OPERATOR,
+        r"jax2onnx has no operators of ONNX for (?P<what>[^\n;]+)",
+        "jax2onnx has no operators of ONNX for {what}",
+        "write that part with other functions of jax.numpy, or take another route",
+    ),
+    Rule(
+        FailureKind.UNSUPPORTED_OPERATOR,
         r"TensorRT's parser refuses (?P<nodes>node [^\n]+)",
         "TensorRT's parser refuses {nodes}",
         "use another operation there, or run it with OnnxTensorRT, which gives such nodes to CUDA",

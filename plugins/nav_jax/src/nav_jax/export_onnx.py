@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,13 @@ from nav_jax.run_jax import flat_function
 from nav_jax.shapes import ExportError, explained, symbolic_inputs
 from navcore.contracts import Exporter, Model
 from navcore.domain import Signature
+from navcore.errors import first_line
 from navcore.formats import Format
 
 __all__ = ["JaxOnnxExporter"]
+
+_PRIMITIVE = re.compile(r"primitive '(?P<name>[^']+)'")
+"""Where it names the primitive; where it has some of a primitive's forms only, it names that itself (jax2onnx 0.17)."""
 
 _IR_VERSION = 10
 """Read by every runtime here."""
@@ -48,7 +55,7 @@ class JaxOnnxExporter(Exporter):
         import onnx
 
         signature = model.signature
-        with explained(signature):
+        with _unsupported(), explained(signature):
             made = jax2onnx.to_onnx(
                 flat_function(model),
                 inputs=symbolic_inputs(signature),
@@ -63,6 +70,22 @@ class JaxOnnxExporter(Exporter):
         onnx.save(made, str(out))
         onnx.checker.check_model(str(out), full_check=True)
         return signature
+
+
+@contextmanager
+def _unsupported() -> Iterator[None]:
+    """Say which primitive of JAX has no form in ONNX.
+
+    Raises:
+        ExportError: jax2onnx knows none.
+    """
+    try:
+        yield
+    except NotImplementedError as error:
+        text = first_line(error)
+        found = _PRIMITIVE.search(text)
+        what = f"the primitive {found['name']!r}" if found else f"what the function uses: {text}"
+        raise ExportError(f"jax2onnx has no operators of ONNX for {what}") from error
 
 
 def _check_sides(made: Any, signature: Signature) -> None:

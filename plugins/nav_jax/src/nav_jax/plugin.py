@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from nav_jax.convert_savedmodel import SavedModelConverter
 from nav_jax.describe import describe
 from nav_jax.export_onnx import JaxOnnxExporter
 from nav_jax.export_stablehlo import StableHLOExporter
+from nav_jax.hand_over import hand_over
 from nav_jax.jax_model import JaxModel, is_model_object
 from nav_jax.run_exported import ExportedRunner
 from nav_jax.run_jax import JaxRunner
-from navcore.contracts import Converter, Description, Exporter, Names, Runner
+from navcore.contracts import Converter, Description, Exporter, Model, Names, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 from navcore.hookspecs import hookimpl
@@ -28,6 +30,11 @@ def nav_recognise(model: Any) -> Format | None:
 @hookimpl
 def nav_describe(model: Any, sample: Any, names: Names) -> Description:
     return describe(model, sample, names)
+
+
+@hookimpl
+def nav_hand_over(model: Model, folder: Path, asked: bool) -> str | None:
+    return hand_over(model, folder, asked)
 
 
 @hookimpl
