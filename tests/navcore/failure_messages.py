@@ -190,6 +190,11 @@ CASES = (
     ),
     (
         "unsupported-operator",
+        "jax2onnx has no operators of ONNX for the primitive 'pure_callback'",
+        "ExportError: jax2onnx has no operators of ONNX for the primitive 'pure_callback'",
+    ),
+    (
+        "unsupported-operator",
         "TensorRT's parser refuses node 'the_det' (Det): it has no such operator",
         "RuntimeError: TensorRT's parser refuses node 'the_det' (Det): it has no such operator\n",
     ),

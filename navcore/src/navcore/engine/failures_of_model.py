@@ -1,6 +1,6 @@
 """What messages mean that are about the model: operators that a tool lacks, code that it cannot follow.
 
-Taken from real ones of torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4, TensorRT 11.4 and onnx 1.23;
+Taken from real ones of torch 2.13, ONNX Runtime 1.31, OpenVINO 2026.4, TensorRT 11.4, jax2onnx 0.17 and onnx 1.23;
 tests/navcore/test_failures.py has them. A message that no rule knows is shown as it is.
 """
 
