@@ -10,7 +10,7 @@ import pytest
 
 from navcore.registry import Registry
 
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2] / "benchmarks")]
 
 from jax_zoo import MODELS, ZOO
 from routes_suite import RoutesSuite, again, differences, every_tool

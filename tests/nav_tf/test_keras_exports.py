@@ -125,6 +125,21 @@ class TestKerasOpenVINO(_KerasSuite):
         return KerasOpenVINOExporter()
 
 
+def test_results_of_layers_are_no_outputs(tmp_path: Path) -> None:
+    steps = keras.Input((None, 4), name="steps")
+    network = keras.Model(steps, keras.layers.MultiHeadAttention(2, 2)(steps, steps))
+    signature = Signature(
+        (TensorSpec("steps", "float32", ("batch", "length", 4)),),
+        (TensorSpec("output__0", "float32", ("batch", "length", 4)),),
+        "batch",
+    )
+    model = live(network, np.ones((2, 3, 4), np.float32), signature)
+    KerasOpenVINOExporter().write(model, tmp_path / "model.xml")
+    (output,) = openvino.Core().read_model(str(tmp_path / "model.xml")).outputs
+
+    assert "output__0" in output.get_names()
+
+
 @pytest.mark.parametrize("exporter", [KerasOnnxExporter(), KerasOpenVINOExporter()], ids=lambda tool: tool.name)
 def test_what_keras_cannot_export_is_unsuited_with_one_sentence(exporter: Any, dicts: Model) -> None:
     sample = np.ones((2, 4), np.float32)
