@@ -249,3 +249,10 @@ def test_the_reference_takes_a_model_apart_once(params: Any, monkeypatch: pytest
         description.infer(description.inputs)
 
     assert 1 == len(taken)
+
+
+@pytest.mark.parametrize(("opset", "reason"), [(16, "opset=16 was asked for"), (21, None)])
+def test_an_opset_that_is_not_written_costs_this_route_and_no_run(opset: int, reason: str | None, live: Model) -> None:
+    found = JaxOnnxExporter(opset=opset).unsuited(live)
+
+    assert found is reason or reason in str(found)

@@ -24,6 +24,9 @@ __all__ = ["JaxOnnxExporter"]
 _PRIMITIVE = re.compile(r"primitive '(?P<name>[^']+)'")
 """Where it names the primitive; where it has some of a primitive's forms only, it names that itself (jax2onnx 0.17)."""
 
+_OPSETS = (17, 24)
+"""From the first with LayerNormalization to the last that it was tried with (jax2onnx 0.17)."""
+
 _IR_VERSION = 10
 """Read by every runtime here."""
 
@@ -39,9 +42,7 @@ class JaxOnnxExporter(Exporter):
     name: str = "jax-onnx"
     source: Format = Format.JAX
     target: Format = Format.ONNX
-    opset: int = attrs.field(
-        default=21, validator=attrs.validators.and_(attrs.validators.ge(17), attrs.validators.le(24))
-    )
+    opset: int = 21
 
     def unavailable(self) -> str | None:
         if (missing := missing_jax()) is not None:
@@ -49,6 +50,12 @@ class JaxOnnxExporter(Exporter):
         if find_spec("jax2onnx") is None or find_spec("onnx") is None:
             return "jax2onnx is not installed; pip install 'nav-jax[onnx]'"
         return None
+
+    def unsuited(self, model: Model) -> str | None:
+        # Not in a validator of the field: OnnxConfig sets it for the models of all frameworks at once.
+        if _OPSETS[0] <= self.opset <= _OPSETS[1]:
+            return None
+        return f"jax2onnx writes the opsets {_OPSETS[0]} to {_OPSETS[1]} here, and opset={self.opset} was asked for"
 
     def write(self, model: Model, out: Path) -> Signature:
         import jax2onnx
