@@ -17,7 +17,7 @@ import numpy as np
 
 import navcore as nav
 
-VOCABULARY, LONGEST, WIDTH, HEADS, LAYERS = 1000, 64, 64, 4, 2
+VOCABULARY, LONGEST, WIDTH, HEADS, LAYERS = 500, 32, 32, 4, 2
 
 
 def logits(params: dict[str, Any], ids: Any, mask: Any) -> Any:
@@ -98,7 +98,8 @@ def main() -> int:
         [sentences(2, 12), sentences(3, 16)],
         workspace=sys.argv[1] if len(sys.argv) > 1 else "gpt2_workspace",
         target_device="cpu",
-        optimization_profile=nav.OptimizationProfile(max_batch_size=4),
+        # Briefly, so that it ends soon: a model in earnest is measured with the defaults.
+        optimization_profile=nav.OptimizationProfile(max_batch_size=2, window_size=3, max_trials=3),
         output_names=["logits"],
     )
     given = sentences(1, 9)

@@ -20,8 +20,9 @@ from navcore.contracts import Model
 from navcore.domain import Names, Signature, TensorSpec
 from navcore.errors import UsageError
 from navcore.formats import Format
+from navcore.testing.suites import ConverterSuite
 
-from .conftest import encode, tokens
+from .conftest import affine, encode, tokens
 
 SIGNATURE = Signature(
     (TensorSpec("ids", "int32", ("batch", "length")), TensorSpec("mask", "int32", ("batch", "length"))),
@@ -32,6 +33,8 @@ SIGNATURE = Signature(
     ),
     "batch",
 )
+
+FLAT = Signature((TensorSpec("x", "float32", ("batch", 3)),), (TensorSpec("y", "float32", ("batch", 2)),), "batch")
 
 CALL = """
 import sys
@@ -63,6 +66,26 @@ def test_a_savedmodel_has_the_names_and_gives_what_the_function_gives_at_other_s
     assert {"hidden", "mixed", "mean"} == set(got)
     np.testing.assert_allclose(expected["hidden"], got["hidden"], atol=1e-5)
     np.testing.assert_allclose(expected["parts"][1], got["mean"], atol=1e-5)
+
+
+class TestSavedModel(ConverterSuite):
+    @pytest.fixture
+    def expected(self) -> list[Any]:
+        return []  # no runner of this plugin opens it; tests/cross/test_jax_packages.py runs it with nav-tf
+
+    @pytest.fixture
+    def tool(self) -> Any:
+        return SavedModelConverter()
+
+    @pytest.fixture
+    def model(self, params: Any, tmp_path: Path) -> Model:
+        x = np.ones((2, 3), np.float32)
+        described = describe(JaxModel(affine, params), x, Names(("x",), ("y",)))
+        live = Model(format=Format.JAX, signature=FLAT, object=JaxModel(affine, params), call=described.call)
+        source = tmp_path / "source" / "m.jaxexport"
+        source.parent.mkdir()
+        StableHLOExporter().write(live, source)
+        return Model(format=Format.JAX_STABLEHLO, signature=FLAT, path=source, examples=({"x": x},))
 
 
 def test_without_tensorflow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
