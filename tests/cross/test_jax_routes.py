@@ -16,7 +16,6 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2] / "benchm
 from jax_zoo import MODELS, ZOO
 from routes_suite import RoutesSuite, again, differences, every_tool
 
-
 AGAIN = MODELS if "NAVCORE_ZOO" in os.environ else ("nested",)
 """The others are optimised by tests/nav_jax: `NAVCORE_ZOO=all` compares them with the table, too, a minute more."""
 
