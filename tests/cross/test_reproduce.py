@@ -63,9 +63,9 @@ def described(tmp_path: Path, registry: Registry) -> tuple[Model, list[tuple[Ten
     return source.model, [(sample.inputs, sample.outputs) for sample in source.samples]
 
 
-def tool_of(registry: Registry, name: str) -> Any:
+def tool_of(registry: Registry, name: str, source: Format | None = None) -> Any:
     for tool in (*registry.edges, *registry.runners):
-        if tool.name == name:
+        if tool.name == name and source in (None, getattr(tool, "source", None)):
             if missing := tool.unavailable():
                 pytest.skip(f"{name}: {missing}")
             return tool
@@ -76,8 +76,8 @@ def test_export_conversion_and_trials_are_redone_from_their_scripts(
     tmp_path: Path, registry: Registry, described: tuple[Model, list[tuple[Tensors, Tensors]]]
 ) -> None:
     model, samples = described
-    export: Edge = tool_of(registry, "onnx")
-    convert: Edge = tool_of(registry, "openvino-ir")
+    export: Edge = tool_of(registry, "onnx", Format.TORCH)
+    convert: Edge = tool_of(registry, "openvino-ir", Format.ONNX)
     runner: Runner = tool_of(registry, "OnnxCPU")
     space = Workspace(tmp_path / "w")
     count = write_samples(space, model.signature, samples)
