@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,16 @@ def test_what_keras_cannot_export_is_unsuited_with_one_sentence(exporter: Any, d
     assert exporter.unsuited(dicts) is None
     assert "Keras exports models of its own only, and this is a " in (exporter.unsuited(function) or "")
     assert "this is a Identity" in (exporter.unsuited(layer) or "")
+
+
+@pytest.mark.parametrize("exporter", [KerasOnnxExporter(), KerasOpenVINOExporter()], ids=lambda tool: tool.name)
+def test_an_export_leaves_the_root_logger_as_it_was(exporter: Any, dicts: Model, tmp_path: Path) -> None:
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    root.setLevel(logging.INFO)
+    try:
+        exporter.write(dicts, tmp_path / f"model{exporter.target.suffix}")
+
+        assert (logging.INFO, handlers) == (root.level, root.handlers)
+    finally:
+        root.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ class KerasOpenVINOExporter(Exporter):
     def write(self, model: Model, out: Path) -> Signature:
         load_tensorflow()
         draft = out.with_name("draft.xml")
-        with _unreported():
+        with _without_traces():
             import openvino
 
             model.object.export(str(draft), format="openvino", input_signature=input_signature(model), verbose=False)
@@ -57,16 +58,21 @@ class KerasOpenVINOExporter(Exporter):
 
 
 @contextmanager
-def _unreported() -> Iterator[None]:
-    """Keep OpenVINO from reporting its import and each conversion over the network.
+def _without_traces() -> Iterator[None]:
+    """Keep OpenVINO from reporting its import and each conversion over the network, and from changing the root logger.
 
-    This variable is its own switch (openvino 2026.4, openvino/tools/ovc/telemetry_utils.py).
+    The variable is its own switch (openvino 2026.4, openvino/tools/ovc/telemetry_utils.py). A conversion sets the level
+    of the root logger to ERROR (openvino/tools/ovc/logger.py).
     """
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     before = os.environ.get("CI")
     os.environ["CI"] = "true"
     try:
         yield
     finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
         if before is None:
             del os.environ["CI"]
         else:
