@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 
 from navcore.errors import DataloaderError
 
-__all__ = ["KeyPath", "check_apart", "chosen_names", "leaf_names"]
+__all__ = ["KeyPath", "check_apart", "check_own", "chosen_names", "leaf_names"]
 
 KeyPath = tuple[Hashable, ...]
 """Keys, field names and positions from the root to a leaf."""
@@ -75,3 +75,21 @@ def _numbered(name: str, count: int) -> Iterator[str]:
     yield name
     for number in range(1, count + 2):
         yield f"{name}__{number}"
+
+
+def check_own(argument: str, wanted: tuple[str, ...], own: tuple[str, ...], file: str) -> None:
+    """Refuse other names for a model whose file has names already.
+
+    Args:
+        argument: `input_names` or `output_names`.
+        wanted: What the user gave as it; empty where nothing.
+        own: What the file has.
+        file: Its name, for the message.
+
+    Raises:
+        DataloaderError: They differ.
+    """
+    if wanted and wanted != own:
+        raise DataloaderError(
+            f"{argument}={wanted!r}, but {file} has names of its own: {', '.join(own)}", f"drop {argument}"
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nav_jax.arrays import owned
 from navcore.contracts import Tensors
+from navcore.first_calls import FirstCalls
 
 __all__ = ["JaxInfer"]
 
@@ -28,22 +28,11 @@ class JaxInfer:
 
         self._put, self._wait = jax.device_put, jax.block_until_ready
         self._function, self._inputs, self._device = function, tuple(inputs), device
-        self._compiles = compiles
-        self._seen: set[tuple[tuple[int, ...], ...]] = set()
-        self._first_s = 0.0
+        self._first = FirstCalls() if compiles else None
 
     def __call__(self, feeds: Tensors) -> Tensors:
         arrays = [feeds[name] for name in self._inputs]
-        if not self._compiles:
-            return self._run(arrays)
-        shapes = tuple(array.shape for array in arrays)
-        if shapes in self._seen:
-            return self._run(arrays)
-        start = time.perf_counter()
-        outputs = self._run(arrays)
-        self._first_s += time.perf_counter() - start
-        self._seen.add(shapes)
-        return outputs
+        return self._run(arrays) if self._first is None else self._first.call(self._run, arrays)
 
     def native(self, *arrays: Any) -> Any:
         """Run on arrays of JAX, in the order of the inputs, and return arrays of JAX by name, complete."""
@@ -51,10 +40,7 @@ class JaxInfer:
 
     def notes(self) -> tuple[str, ...]:
         """Return how often it was compiled, and how long the calls took that did."""
-        if not self._seen:
-            return ()
-        times = "once" if len(self._seen) == 1 else f"{len(self._seen)} times, once for each shape"
-        return (f"compiled {times}; the calls that compiled took {self._first_s:.1f} s",)
+        return () if self._first is None else self._first.notes()
 
     def _run(self, arrays: Sequence[Any]) -> Tensors:
         outputs = self._wait(self._function(*(self._put(array, self._device) for array in arrays)))

@@ -14,7 +14,8 @@ from nav_onnx.runners import ONNX_CPU
 from nav_onnx.samples import flatten
 from navcore.contracts import Description, Infer, Tensors
 from navcore.domain import Names, Signature
-from navcore.errors import DataloaderError, UsageError
+from navcore.errors import UsageError
+from navcore.naming import check_own
 
 __all__ = ["OnnxCall", "describe", "model_path"]
 
@@ -52,8 +53,8 @@ def describe(model: Any, sample: Any, names: Names) -> Description:
     """
     path = model_path(model)
     signature = read_signature(path)
-    _check_names("input_names", names.inputs, signature.input_names, path)
-    _check_names("output_names", names.outputs, signature.output_names, path)
+    check_own("input_names", names.inputs, signature.input_names, path.name)
+    check_own("output_names", names.outputs, signature.output_names, path.name)
     return Description(
         inputs={} if sample is None else flatten(sample, signature, path.name),
         infer=_Reference(path, signature),
@@ -76,10 +77,3 @@ def model_path(model: Any) -> Path:
         f"an ONNX model is given as the path of its file, not as a {given}",
         "save it and pass the path: onnx.save(model, 'model.onnx')",
     )
-
-
-def _check_names(argument: str, wanted: tuple[str, ...], own: tuple[str, ...], path: Path) -> None:
-    if wanted and wanted != own:
-        raise DataloaderError(
-            f"{argument}={wanted!r}, but {path.name} has names of its own: {', '.join(own)}", f"drop {argument}"
-        )

@@ -18,6 +18,7 @@ from navcore.contracts import Description, Model, Names, Tensors
 from navcore.domain import DeviceKind, Signature
 from navcore.errors import DataloaderError, NavError, first_line
 from navcore.formats import Format
+from navcore.naming import check_own
 
 __all__ = ["describe"]
 
@@ -98,14 +99,8 @@ class _FolderReference:
 
 def _describe_folder(path: Path, sample: Any, names: Names) -> Description:
     signature = read_signature(path)
-    for argument, wanted, own in (
-        ("input_names", names.inputs, signature.input_names),
-        ("output_names", names.outputs, signature.output_names),
-    ):
-        if wanted and wanted != own:
-            raise DataloaderError(
-                f"{argument}={wanted!r}, but {path.name} has names of its own: {', '.join(own)}", f"drop {argument}"
-            )
+    check_own("input_names", names.inputs, signature.input_names, path.name)
+    check_own("output_names", names.outputs, signature.output_names, path.name)
     return Description(
         inputs={} if sample is None else feeds_of(sample, signature, path.name),
         infer=_FolderReference(path, signature),

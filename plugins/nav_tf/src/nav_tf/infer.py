@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from nav_tf.framework import load_tensorflow, on_device
 from navcore.contracts import Array, Tensors
+from navcore.first_calls import FirstCalls
 
 __all__ = ["TfInfer", "as_array", "as_tensor"]
 
@@ -47,22 +47,12 @@ class TfInfer:
             compiles: Whether the first call with each shape compiles.
         """
         self._function, self._inputs, self._outputs = function, tuple(inputs), tuple(outputs)
-        self._device, self._compiles = device, compiles
-        self._seen: set[tuple[tuple[int, ...], ...]] = set()
-        self._first_s = 0.0
+        self._device = device
+        self._first = FirstCalls() if compiles else None
 
     def __call__(self, feeds: Tensors) -> Tensors:
         arrays = [feeds[name] for name in self._inputs]
-        if not self._compiles:
-            return self._run(arrays)
-        shapes = tuple(array.shape for array in arrays)
-        if shapes in self._seen:
-            return self._run(arrays)
-        start = time.perf_counter()
-        outputs = self._run(arrays)
-        self._first_s += time.perf_counter() - start
-        self._seen.add(shapes)
-        return outputs
+        return self._run(arrays) if self._first is None else self._first.call(self._run, arrays)
 
     def native(self, **tensors: Any) -> Any:
         """Run on tensors by input name, and return tensors by output name."""
@@ -71,10 +61,7 @@ class TfInfer:
 
     def notes(self) -> tuple[str, ...]:
         """Return how often it was compiled, and how long the calls took that did."""
-        if not self._seen:
-            return ()
-        times = "once" if len(self._seen) == 1 else f"{len(self._seen)} times, once for each shape"
-        return (f"compiled {times}; the calls that compiled took {self._first_s:.1f} s",)
+        return () if self._first is None else self._first.notes()
 
     def _run(self, arrays: Sequence[Array]) -> Tensors:
         with on_device(self._device):

@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 
 from nav_torch.hidden import hidden_tensors
-from nav_torch.sample import Arguments, arguments_of
+from nav_torch.sample import arguments_of
 from nav_torch.tree import Leaf, Node, flatten, rebuild, render
 from nav_torch.watch import Watch
+from navcore.arguments import Arguments
 from navcore.domain import Names
 from navcore.errors import DataloaderError
 from navcore.naming import KeyPath, check_apart, chosen_names, leaf_names

@@ -6,12 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from navcore.arguments import Arguments, argument_choices
 from navcore.errors import DataloaderError
 
-__all__ = ["Arguments", "arguments_of", "parameters_of"]
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and keyword arguments."""
+__all__ = ["arguments_of", "parameters_of"]
 
 
 def arguments_of(module: Any, sample: Any) -> Arguments:
@@ -23,33 +21,9 @@ def arguments_of(module: Any, sample: Any) -> Arguments:
     Raises:
         DataloaderError: `forward` takes no such arguments; the message names those that it takes.
     """
-    if isinstance(sample, Mapping):
-        return _from_mapping(module, sample)
-    if not isinstance(sample, tuple | list):
-        return _first_that_binds(module, f"one value ({type(sample).__name__})", ((sample,), {}))
-    given = tuple(sample)
-    choices: list[Arguments] = [(given, {})]
-    if given and isinstance(given[-1], Mapping) and all(isinstance(key, str) for key in given[-1]):
-        choices.insert(0, (given[:-1], dict(given[-1])))
-    if hasattr(sample, "_fields"):
-        choices.append(((sample,), {}))
-    return _first_that_binds(module, _count(given), *choices)
-
-
-def _from_mapping(module: Any, sample: Mapping[Any, Any]) -> Arguments:
-    keys = ", ".join(map(str, sample))
-    choices: list[Arguments] = [((), dict(sample))] if all(isinstance(key, str) for key in sample) else []
-    signature = _signature(module)
-    # A key that is a parameter's name says that keywords were meant: then the others are misspelt or missing.
-    if signature is None or not any(key in signature.parameters for key in sample):
-        choices.append(((sample,), {}))
-    return _first_that_binds(module, f"the keys {keys}", *choices)
-
-
-def _first_that_binds(module: Any, given: str, *choices: Arguments) -> Arguments:
     signature = _signature(module)
     reason = "its keys are no names"
-    for arguments, keywords in choices:
+    for arguments, keywords in argument_choices(sample, () if signature is None else signature.parameters):
         if signature is None:
             return arguments, keywords
         try:
@@ -59,14 +33,19 @@ def _first_that_binds(module: Any, given: str, *choices: Arguments) -> Arguments
             continue
         return arguments, keywords
     raise DataloaderError(
-        f"the sample gives {given}, but {type(module).__name__}.forward takes {parameters_of(module)}: {reason}",
+        f"the sample gives {_told(sample)}, but {type(module).__name__}.forward takes {parameters_of(module)}: "
+        f"{reason}",
         "give a tuple with one value per parameter, or a dict whose keys are names of parameters; "
         "to pass a dict as one argument, give ({...},)",
     )
 
 
-def _count(values: tuple[Any, ...]) -> str:
-    return f"{len(values)} value{'' if len(values) == 1 else 's'}"
+def _told(sample: Any) -> str:
+    if isinstance(sample, Mapping):
+        return f"the keys {', '.join(map(str, sample))}"
+    if not isinstance(sample, tuple | list):
+        return f"one value ({type(sample).__name__})"
+    return f"{len(sample)} value{'' if len(sample) == 1 else 's'}"
 
 
 def _signature(module: Any) -> inspect.Signature | None:

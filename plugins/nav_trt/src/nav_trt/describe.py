@@ -17,6 +17,7 @@ from nav_trt.run_tensorrt import TensorRTRunner
 from navcore.contracts import Array, Description, Tensors
 from navcore.domain import DeviceKind, Names, Signature
 from navcore.errors import DataloaderError
+from navcore.naming import check_own
 
 __all__ = ["PlanCall", "describe", "fingerprint", "flatten", "is_plan"]
 
@@ -47,10 +48,8 @@ def describe(model: Any, sample: Any, names: Names) -> Description:
     check_plan_file(path)
     state = path.stat()
     signature = _signature(path, state.st_mtime_ns, state.st_size)
-    for side, wanted in (("input_names", names.inputs), ("output_names", names.outputs)):
-        if wanted and wanted != getattr(signature, side):
-            own = ", ".join(getattr(signature, side))
-            raise DataloaderError(f"{side}={wanted!r}, but {path.name} has names of its own: {own}", f"drop {side}")
+    check_own("input_names", names.inputs, signature.input_names, path.name)
+    check_own("output_names", names.outputs, signature.output_names, path.name)
     return Description(
         inputs={} if sample is None else flatten(sample, signature, path.name),
         infer=functools.partial(_run_once, path, signature),
