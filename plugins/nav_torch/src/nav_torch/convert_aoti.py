@@ -13,7 +13,8 @@ from nav_torch.export_exportedprogram import dynamic_axes
 from nav_torch.infer import infer_artifact
 from nav_torch.proof import prove
 from nav_torch.ranges import compiled_ranges
-from nav_torch.run_aoti import load_package
+from nav_torch.reads import program_only_reads
+from nav_torch.run_aoti import ONLY_READS, load_package
 from nav_torch.run_exportedprogram import program_device
 from nav_torch.sizes import ordered_examples, resized, sizes_seen
 from nav_torch.tensors import to_tensor
@@ -55,7 +56,12 @@ class AOTInductorConverter(Converter):
 
         program = torch.export.load(model.path)
         hinted = _with_larger_batch(program, model)
-        settings = {"freezing": self.freezing, **_lower_bound_unchecked(), **thawed_arguments(self.custom_args)}
+        settings = {
+            "freezing": self.freezing,
+            "aot_inductor.metadata": {ONLY_READS: str(program_only_reads(hinted))},
+            **_lower_bound_unchecked(),
+            **thawed_arguments(self.custom_args),
+        }
         with explained("AOTInductor"), torch.no_grad():
             torch._inductor.aoti_compile_and_package(hinted, package_path=str(out), inductor_configs=settings)
         device = program_device(program)

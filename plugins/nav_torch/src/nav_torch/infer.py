@@ -11,7 +11,8 @@ import numpy as np
 from nav_torch.call import TorchCall
 from nav_torch.converted import is_lowerable
 from nav_torch.draws import Draws
-from nav_torch.tensors import shared_tensor, to_array, to_tensor
+from nav_torch.handed_over import handed_over
+from nav_torch.tensors import shared_tensor, to_tensor
 from nav_torch.untouched import undisturbed
 from navcore.contracts import Array, Model, Tensors
 
@@ -38,7 +39,7 @@ class Passage:
             tensors = [tensor.to(self.dtype) if is_lowerable(tensor) else tensor for tensor in tensors]
         return [_channels_last(tensor) for tensor in tensors] if self.channels_last else tensors
 
-    def leave(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    def leave(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return the outputs as the user's module would give them."""
         if not self.outputs:
             return outputs
@@ -94,11 +95,11 @@ class LiveInfer:
 def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passage: Passage = AS_GIVEN) -> _TensorInfer:
     """Return an Infer that calls the function as the user calls the module."""
 
-    def run(tensors: Sequence[Any]) -> Mapping[str, Any]:
+    def run(tensors: Sequence[Any]) -> dict[str, Any]:
         arguments, keywords = call.arguments(passage.enter(tensors))
         return passage.leave(call.named_outputs(function(*arguments, **keywords)))
 
-    def run_as_given(tensors: Sequence[Any]) -> Mapping[str, Any]:
+    def run_as_given(tensors: Sequence[Any]) -> dict[str, Any]:
         return call.named_outputs(function(*tensors))
 
     shortest = call.only_tensors and passage == AS_GIVEN
@@ -106,15 +107,21 @@ def infer_live(function: Callable[..., Any], call: TorchCall, device: Any, passa
 
 
 def infer_artifact(
-    function: Callable[..., Any], model: Model, device: Any, passage: Passage = AS_GIVEN
+    function: Callable[..., Any], model: Model, device: Any, passage: Passage = AS_GIVEN, *, only_reads: bool = False
 ) -> _TensorInfer:
-    """Return an Infer that calls a loaded artifact: tensors in the signature's order, a tuple in its order."""
+    """Return an Infer that calls a loaded artifact: tensors in the signature's order, a tuple in its order.
 
-    def run(tensors: Sequence[Any]) -> Mapping[str, Any]:
-        outputs = dict(zip(model.signature.output_names, function(*passage.enter(tensors)), strict=True))
-        return passage.leave(outputs)
+    Args:
+        function: The artifact.
+        model, device, passage: What it was made from, where its inputs are, and what happens to them.
+        only_reads: Whether it is known to neither write to its inputs nor keep them for later.
+    """
+    names = model.signature.output_names
 
-    return _TensorInfer(run, model.signature.input_names, device)
+    def run(tensors: Sequence[Any]) -> dict[str, Any]:
+        return passage.leave(dict(zip(names, function(*passage.enter(tensors)), strict=True)))
+
+    return _TensorInfer(run, model.signature.input_names, device, only_reads)
 
 
 @attrs.frozen(eq=False)
@@ -122,20 +129,25 @@ class _TensorInfer:
     """Runs a callable on tensors that it makes of named arrays.
 
     Attributes:
-        run: Tensors in the order of the names; returns tensors by name.
+        run: Tensors in the order of the names; returns tensors by name, in a dict that it keeps no hold of.
         names: Of the inputs.
         device: The torch.device of the inputs.
+        only_reads: Whether `run` neither writes to its inputs nor keeps them, so that they need no copies.
     """
 
-    run: Callable[[Sequence[Any]], Mapping[str, Any]]
+    run: Callable[[Sequence[Any]], dict[str, Any]]
     names: Sequence[str]
     device: Any
+    only_reads: bool = False
     _draws: Draws = attrs.field(
         init=False, default=attrs.Factory(lambda self: Draws(self.device, thrifty=True), takes_self=True)
     )
 
     def __call__(self, feeds: Tensors) -> Tensors:
-        return self._outputs([to_tensor(feeds[name], self.device) for name in self.names])
+        device = self.device
+        if self.only_reads or device.type != "cpu":  # what goes to another device is a copy anyway
+            return self._outputs([_read_tensor(feeds[name], device) for name in self.names])
+        return self._outputs([to_tensor(feeds[name], device) for name in self.names])
 
     def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
         """Return a step that runs on these very arrays.
@@ -144,17 +156,26 @@ class _TensorInfer:
         """
         if self.device.type != "cpu" or not all(array.flags.writeable for array in feeds.values()):
             return lambda: self(feeds)
-        copies = [np.array(feeds[name]) for name in self.names]
-        self._outputs([shared_tensor(copy, self.device) for copy in copies])
-        if not all(map(_same_bytes, copies, (feeds[name] for name in self.names))):
+        if not self.only_reads and self._writes(feeds):
             return lambda: self(feeds)
         tensors = [shared_tensor(feeds[name], self.device) for name in self.names]
         return lambda: self._outputs(tensors)
 
+    def _writes(self, feeds: Tensors) -> bool:
+        """Return whether a call on copies changes them."""
+        copies = [np.array(feeds[name]) for name in self.names]
+        self._outputs([shared_tensor(copy, self.device) for copy in copies])
+        return not all(map(_same_bytes, copies, (feeds[name] for name in self.names)))
+
     def _outputs(self, tensors: Sequence[Any]) -> Tensors:
         with undisturbed(self._draws):
             outputs = self.run(tensors)
-        return {name: to_array(tensor) for name, tensor in outputs.items()}
+        return handed_over(outputs)
+
+
+def _read_tensor(array: Array, device: Any) -> Any:
+    """Return a tensor that is only read, and so shares the array's memory where torch can take it as it is."""
+    return shared_tensor(array, device) if array.flags.carray else to_tensor(array, device)
 
 
 def _same_bytes(left: Array, right: Array) -> bool:

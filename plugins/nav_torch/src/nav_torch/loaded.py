@@ -34,9 +34,9 @@ class LoadedRunner(Runner):
     def unavailable(self) -> str | None:
         return missing_device(self.devices) or missing_precision(self.precision, self.devices)
 
-    def infer(self, function: Callable[..., Any], model: Model, device: Any) -> Infer:
-        """Return an Infer that calls the loaded artifact."""
+    def infer(self, function: Callable[..., Any], model: Model, device: Any, *, only_reads: bool = False) -> Infer:
+        """Return an Infer that calls the loaded artifact; `only_reads` as for `infer_artifact`."""
         called = under(function, device, autocast=torch_dtype(self.precision), inference_mode=self.inference_mode)
         lowers = self.precision is not None
         dtypes = {spec.name: spec.dtype for spec in model.signature.outputs} if lowers else {}
-        return infer_artifact(called, model, device, Passage(outputs=dtypes))
+        return infer_artifact(called, model, device, Passage(outputs=dtypes), only_reads=only_reads)

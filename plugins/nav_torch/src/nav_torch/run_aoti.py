@@ -18,7 +18,10 @@ from navcore.contracts import Infer, Model, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
 
-__all__ = ["AOTInductorRunner", "load_package"]
+__all__ = ["ONLY_READS", "AOTInductorRunner", "LoadedPackage", "load_package"]
+
+ONLY_READS = "navcore.only_reads"
+"""Key of a package's metadata, `True` where the program that it was compiled from writes to no tensor."""
 
 _CHECK = "AOTI_RUNTIME_CHECK_INPUTS"
 _ENVIRONMENT = threading.Lock()
@@ -39,10 +42,11 @@ class AOTInductorRunner(Runner):
         import torch
 
         package = load_package(model.path, device)
-        yield within(model.signature, infer_artifact(package, model, torch.device(device.value)))
+        infer = infer_artifact(package, model, torch.device(device.value), only_reads=package.only_reads)
+        yield within(model.signature, infer)
 
 
-def load_package(path: Path | None, device: DeviceKind | None = None) -> Callable[..., Sequence[Any]]:
+def load_package(path: Path | None, device: DeviceKind | None = None) -> LoadedPackage:
     """Return the package as a callable on tensors that raises a RuntimeError for shapes that it was not compiled for.
 
     Args:
@@ -55,35 +59,47 @@ def load_package(path: Path | None, device: DeviceKind | None = None) -> Callabl
     import torch._inductor
 
     package = torch._inductor.aoti_load_package(str(path))
-    compiled_for = package.get_metadata().get("AOTI_DEVICE_KEY")
+    metadata = package.get_metadata()
+    compiled_for = metadata.get("AOTI_DEVICE_KEY")
     if device is not None and compiled_for not in (None, device.value):
         raise SizeError(
             f"{Path(str(path)).name} was compiled for {compiled_for}, not for {device.value}",
             f"give the model on {device.value}, so that it is exported and compiled there",
         )
-    return _Checked(package.loader)
+    # Not the package itself, which reads the structure of its arguments from JSON in every call.
+    return LoadedPackage(package.loader.run, only_reads=metadata.get(ONLY_READS) == str(True))
 
 
-class _Checked:
+@attrs.define(eq=False)
+class LoadedPackage:
     """A loaded package that checks its inputs.
 
     The native code asks the environment at its first call, once and for all; so the variable is set for that call and
     not for the user's process.
+
+    Attributes:
+        only_reads: Whether it is known to write to no input.
     """
 
-    def __init__(self, loader: Any) -> None:
-        # Not the package itself, which reads the structure of its arguments from JSON in every call.
-        self._run, self._asked = loader.run, False
+    _run: Callable[[list[Any]], Sequence[Any]]
+    only_reads: bool
+    _asked: bool = attrs.field(default=False, init=False)
 
     def __call__(self, *tensors: Any) -> Sequence[Any]:
-        # Strides are checked too, even those of axes of size 1, which torch leaves as they came.
-        flat = [tensor.contiguous().view(-1).view(tensor.shape) for tensor in tensors]
+        flat = [_compact(tensor) for tensor in tensors]
         if self._asked:
-            return self._run(flat)  # type: ignore[no-any-return]  # native code of an untyped framework
+            return self._run(flat)
         with _ENVIRONMENT, _checking():
-            outputs: Sequence[Any] = self._run(flat)
+            outputs = self._run(flat)
             self._asked = True
         return outputs
+
+
+def _compact(tensor: Any) -> Any:
+    """Return the tensor with the strides that are checked, also on axes of size 1, where torch leaves what came."""
+    if tensor.is_contiguous() and 1 not in tensor.shape:
+        return tensor
+    return tensor.contiguous().view(-1).view(tensor.shape)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from nav_torch.loaded import LoadedRunner
+from nav_torch.reads import program_only_reads
 from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -27,7 +28,8 @@ class TorchExportedProgramRunner(LoadedRunner):
         import torch
 
         program = on_device(torch.export.load(model.path), device)
-        yield self.infer(program.module(), model, torch.device(device.value))
+        only_reads = program_only_reads(program)
+        yield self.infer(program.module(), model, torch.device(device.value), only_reads=only_reads)
 
 
 def program_device(program: Any) -> Any:

@@ -10,6 +10,7 @@ import attrs
 
 from nav_torch.kept import contents_kept
 from nav_torch.loaded import LoadedRunner
+from nav_torch.reads import script_only_reads
 from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind
 from navcore.formats import Format
@@ -48,7 +49,7 @@ class TorchScriptRunner(LoadedRunner):
         with contents_kept(loaded):
             _settle(self.infer(module, model, target), model)
         del loaded
-        yield self.infer(module, model, target)
+        yield self.infer(module, model, target, only_reads=script_only_reads(module))
 
 
 def _settle(infer: Infer, model: Model) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from navcore.contracts import Array
 from navcore.errors import DataloaderError
 
-__all__ = ["device_of", "shapes_of", "shared_tensor", "to_array", "to_tensor"]
+__all__ = ["device_of", "is_plain", "shapes_of", "shared_tensor", "to_array", "to_tensor"]
 
 
 def device_of(module: Any) -> Any:
@@ -71,7 +71,7 @@ def to_array(tensor: Any) -> Array:
 
     if isinstance(tensor, np.ndarray):
         return np.array(tensor)
-    if type(tensor) is torch.Tensor and tensor.is_cpu and tensor.dtype in _plain_dtypes() and _is_plain(tensor):
+    if is_plain(tensor):
         copied: Array = tensor.detach().numpy().copy("K")  # half of the time that copying in torch takes
         return copied
     if tensor.is_nested:
@@ -87,11 +87,18 @@ def to_array(tensor: Any) -> Array:
     return array
 
 
-def _is_plain(tensor: Any) -> bool:
-    """Return whether numbers lie in memory as they are."""
+def is_plain(value: Any) -> bool:
+    """Return whether it is a tensor whose numbers lie in this machine's memory as numpy has them."""
     import torch
 
-    return tensor.layout is torch.strided and not tensor.is_neg() and not tensor.is_nested
+    return (
+        type(value) is torch.Tensor
+        and value.is_cpu
+        and value.dtype in _plain_dtypes()
+        and value.layout is torch.strided
+        and not value.is_neg()
+        and not value.is_nested
+    )
 
 
 @functools.cache

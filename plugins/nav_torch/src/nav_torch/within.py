@@ -13,6 +13,10 @@ from navcore.errors import NavError
 __all__ = ["SizeError", "within"]
 
 
+_REMEMBERED = 1024
+"""Shapes that were found to be good, since looking takes longer than some native code."""
+
+
 class SizeError(NavError):
     """Inputs of sizes, or on a device, that an artifact was not compiled for."""
 
@@ -34,6 +38,10 @@ class _Within:
 
     signature: Signature
     infer: Infer
+    _names: tuple[str, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.signature.input_names, takes_self=True)
+    )
+    _good: set[tuple[tuple[int, ...], ...]] = attrs.field(factory=set, init=False)
 
     def __call__(self, feeds: Tensors) -> Tensors:
         self._check(feeds)
@@ -46,6 +54,10 @@ class _Within:
         return (lambda: self.infer(feeds)) if bind is None else bind(feeds)
 
     def _check(self, feeds: Tensors) -> None:
-        beyond = self.signature.beyond({name: feeds[name].shape for name in self.signature.input_names})
-        if beyond:
+        shapes = tuple([feeds[name].shape for name in self._names])
+        if shapes in self._good:
+            return
+        if beyond := self.signature.beyond(dict(zip(self._names, shapes, strict=True))):
             raise SizeError(f"inputs are outside of what was compiled: {beyond}", "give such sizes, or another runner")
+        if len(self._good) < _REMEMBERED:
+            self._good.add(shapes)

@@ -1,0 +1,59 @@
+"""Does an artifact only read its inputs? Then they need no copies."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["program_only_reads", "script_only_reads"]
+
+_CONTROL = {"cond", "while_loop", "wrap_with_set_grad_enabled", "wrap_with_autocast"}
+"""Operators around graphs, which are looked through as well."""
+
+_ARITHMETIC = {
+    *(operator.getitem, operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod, operator.pow),
+    *(operator.neg, operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge),
+}
+"""What graphs compute sizes with."""
+
+_BUILDS = {
+    *("prim::Constant", "prim::GetAttr", "prim::If", "prim::Loop", "prim::RaiseException"),
+    *("prim::ListConstruct", "prim::ListUnpack", "prim::TupleConstruct", "prim::TupleUnpack", "prim::DictConstruct"),
+}
+"""Instructions of TorchScript without a schema that write to nothing."""
+
+
+def program_only_reads(program: Any) -> bool:
+    """Return whether no operator in the graphs of an exported program writes to a tensor, whichever it is."""
+    from torch.fx import GraphModule
+
+    graphs = [part.graph for part in program.graph_module.modules() if isinstance(part, GraphModule)]
+    called = [node for graph in graphs for node in graph.nodes if node.op.startswith("call")]
+    return not program.graph_signature.user_inputs_to_mutate and all(map(_only_reads, called))
+
+
+def _only_reads(node: Any) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    if schema is not None:
+        return not schema.is_mutable
+    return node.op == "call_function" and (node.target in _ARITHMETIC or node.target.__name__ in _CONTROL)
+
+
+def script_only_reads(module: Any) -> bool:
+    """Return whether nothing in the graph of a TorchScript module writes to a tensor, a list or an attribute."""
+    return all(_instruction_only_reads(node) for node in _nodes(module.inlined_graph))
+
+
+def _instruction_only_reads(node: Any) -> bool:
+    schema = node.schema()
+    if schema.startswith("("):  # "(no schema)"
+        return node.kind() in _BUILDS
+    return "!" not in schema
+
+
+def _nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)
