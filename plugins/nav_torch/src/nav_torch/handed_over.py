@@ -11,7 +11,10 @@ from navcore.contracts import Array
 
 __all__ = ["handed_over"]
 
-_OURS = 2  # a tensor, and the storage that counting makes of it
+_OURS = 2  # the array's own tensor, and the storage that counting makes of it
+
+_SMALL_BYTES = 4096
+"""Up to here, copying takes no longer than asking."""
 
 
 def handed_over(outputs: dict[str, Any]) -> dict[str, Array]:
@@ -28,22 +31,23 @@ def handed_over(outputs: dict[str, Any]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for name in tuple(outputs):
         tensor = outputs.pop(name)
-        if count is None or not is_plain(tensor):
+        if not is_plain(tensor):
             arrays[name] = to_array(tensor)
             continue
-        alone, nbytes = tensor.detach(), tensor.nbytes
+        storage, nbytes = tensor.untyped_storage(), tensor.nbytes
+        # Asked first, since an array of its memory makes any storage one that cannot be resized.
+        alone = nbytes > _SMALL_BYTES and storage.nbytes() == nbytes and storage.resizable()
+        array = tensor.detach().numpy()
         del tensor  # by now, only somebody else can hold it
-        storage = alone.untyped_storage()
-        owned = count(storage._cdata) == _OURS and storage.nbytes() == nbytes and storage.resizable()
-        array = alone.numpy()
+        owned = alone and count(storage._cdata) == _OURS
         arrays[name] = array if owned else array.copy("K")
     return arrays
 
 
 @functools.cache
-def _count() -> Callable[[int], int] | None:
-    """Return torch's count of who holds a storage, which is private (2.9 to 2.13 have it); None: it is gone."""
+def _count() -> Callable[[int], int]:
+    """Return torch's count of who holds a storage, which is private (torch 2.13); where it is gone, many do."""
     import torch
 
-    found: Callable[[int], int] | None = getattr(torch._C, "_storage_Use_Count", None)
-    return found
+    count: Callable[[int], int] = getattr(torch._C, "_storage_Use_Count", lambda _: _OURS + 1)
+    return count
