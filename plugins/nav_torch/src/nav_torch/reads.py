@@ -37,7 +37,9 @@ def _only_reads(node: Any) -> bool:
     schema = getattr(node.target, "_schema", None)
     if schema is not None:
         return not schema.is_mutable
-    return node.op == "call_function" and (node.target in _ARITHMETIC or node.target.__name__ in _CONTROL)
+    return node.op == "call_function" and (
+        node.target in _ARITHMETIC or getattr(node.target, "__name__", None) in _CONTROL
+    )
 
 
 def script_only_reads(module: Any) -> bool:
