@@ -32,6 +32,7 @@ class Ledger:
 
 def main() -> None:
     """Optimise a toy along several routes that each take a moment, at sizes that no race of times ends."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background jobs start ignores it
     workspace, ledger = Path(sys.argv[1]), Path(sys.argv[2])
     tools = [
         *TOY_TOOLS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distributions
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ def encoder_params() -> dict[str, Any]:
     shapes = {"table": (20, 16), "first": (16, 32), "second": (32, 16)}
     arrays = {name: np.asarray(generator.standard_normal(shape) / 4, np.float32) for name, shape in shapes.items()}
     return {"table": arrays["table"], "layers": [arrays["first"], arrays["second"]]}
+
+
+def old_tensorflow() -> str | None:
+    """Why TensorFlow, if it is installed, cannot run every SavedModel that is made of JAX, or None."""
+    builds = ("tensorflow", "tensorflow-cpu")
+    installed = [each.version for build in builds for each in distributions(name=build)]
+    if all(tuple(map(int, number.split(".")[:2])) >= (2, 20) for number in installed):
+        return None
+    return f"TensorFlow {installed[0]} does not know `tanh` as JAX writes it, that of StableHLO 1.10; 2.20 does"
 
 
 def tokens(batch: int, length: int) -> tuple[Any, dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.experimental
 import numpy as np
 import pytest
 
@@ -20,6 +21,9 @@ from navcore.domain import Names, Signature, Status
 from navcore.formats import Format
 
 from .conftest import QUICK, affine, encode, tokens
+
+# JAX 0.6.2 has it in jax.experimental only.
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 X = np.ones((2, 3), np.float32)
 
@@ -43,7 +47,7 @@ def test_what_was_handed_over_is_the_same_model_and_call(encoder_params: Any, tm
 
 
 def test_what_was_handed_over_computes_in_as_many_bits(params: Any, tmp_path: Path) -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         hand_over(model_of(JaxModel(affine, params), X), tmp_path, False)
     try:
         take_over(tmp_path)

@@ -15,7 +15,7 @@ import navcore as nav
 from navcore.domain import Status
 from navcore.errors import UnknownNameError, UsageError
 
-from .conftest import QUICK, affine, encode, tokens
+from .conftest import QUICK, affine, encode, old_tensorflow, tokens
 
 OURS = {
     ("jax", "JAXCPU"),
@@ -47,8 +47,10 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> nav.Package:
 
 def test_every_route_of_an_encoder_with_a_mask_works(encoder: nav.Package) -> None:
     assert working(encoder) >= OURS
-    failed = [(trial.route, trial.runner) for trial in encoder.status.trials if trial.status is not Status.OK]
-    assert [] == failed
+    failed = {(trial.route, trial.runner) for trial in encoder.status.trials if trial.status is not Status.OK}
+    if old_tensorflow():  # it says why
+        failed = {(route, runner) for route, runner in failed if route != "jax-stablehlo/jax-savedmodel"}
+    assert set() == failed
 
 
 def test_batch_and_length_vary_by_name(encoder: nav.Package) -> None:

@@ -22,7 +22,7 @@ from navcore.errors import UsageError
 from navcore.formats import Format
 from navcore.testing.suites import ConverterSuite
 
-from .conftest import affine, encode, tokens
+from .conftest import affine, encode, old_tensorflow, tokens
 
 SIGNATURE = Signature(
     (TensorSpec("ids", "int32", ("batch", "length")), TensorSpec("mask", "int32", ("batch", "length"))),
@@ -48,6 +48,7 @@ np.savez(sys.argv[3], **{name: each.numpy() for name, each in outputs.items()})
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="SavedModels need TensorFlow: nav-jax[savedmodel]")
+@pytest.mark.skipif(old_tensorflow() is not None, reason=str(old_tensorflow()))
 def test_a_savedmodel_has_the_names_and_gives_what_the_function_gives_at_other_sizes(
     encoder_params: Any, tmp_path: Path
 ) -> None:

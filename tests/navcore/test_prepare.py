@@ -293,10 +293,12 @@ def test_an_interrupt_in_this_process_leaves_no_worker_that_was_starting(tmp_pat
 
 
 SCRIPT = """
+import signal
 import sys
 import navcore as nav
 from navcore.testing.toys import TOY_TOOLS, ToyModel, ToyPlugin, ToyRunner, toy_samples
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background jobs start ignores it
 tools = (*TOY_TOOLS[:4], ToyRunner(name="Needing", imports=("endless",)))
 nav.optimize(ToyModel(), toy_samples(), workspace=sys.argv[1], quiet=True,
              registry=nav.load_plugins([ToyPlugin(tools=tools)], installed=False))
