@@ -17,7 +17,7 @@ from nav_torch.export_error import ExportError
 from nav_torch.export_onnx import OnnxExporter
 from nav_torch.export_onnx_file import OnnxFileExporter
 from nav_torch.export_onnx_trace import OnnxTraceExporter
-from navcore.contracts import Model
+from navcore.contracts import Model, Names
 from navcore.domain import Range
 
 from .artifacts import check, declared, run, written
@@ -99,6 +99,27 @@ def test_a_batch_that_was_baked_in_is_named(
         exporter.write(model_of(Rows(), [torch.rand(2, 3)]), tmp_path / "model.onnx")
 
     assert f"batch size 2 was baked in: {reason}" == caught.value.cause
+
+
+@pytest.mark.parametrize("exporter", [OnnxExporter(), OnnxTraceExporter()], ids=lambda exporter: exporter.name)
+def test_names_of_the_users_may_be_those_of_operators_and_weights(
+    exporter: Any, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x, y):
+            hidden = torch.relu(self.layer(x))
+            return {"linear": hidden, "relu": self.layer(y).mean(1), "module.layer.bias": x + y}
+
+    names = Names(("module.layer.weight", "add"), ())
+    model = model_of(Net().eval(), [(torch.rand(2, 3), torch.rand(2, 3))], names=names)
+    artifact = written(exporter, model, tmp_path / "a")
+
+    assert ("linear", "relu", "module.layer.bias") == artifact.signature.output_names
+    check(artifact, model, {"module.layer.weight": torch.rand(4, 3), "add": torch.rand(4, 3)})
 
 
 def test_the_older_exporter_writes_a_recurrence_of_any_length(model_of: Callable[..., Model], tmp_path: Path) -> None:
