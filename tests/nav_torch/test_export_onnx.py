@@ -146,6 +146,14 @@ def test_axes_that_the_user_names_vary_too(exporter: Any, model_of: Callable[...
     assert (1, 3, 5) == run(artifact, {"input__0": np.ones((1, 3, 5), np.float32)})["output__0"].shape
 
 
+def test_an_axis_that_the_user_names_and_the_model_fixes_is_told(
+    model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
+    with pytest.raises(ExportError, match=r"^axis 1 of input__0, size 4, was baked in: .*\n.* out of dynamic_axes"):
+        OnnxExporter(dynamic_axes=(("input__0", ((1, "width"),)),)).write(model, tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize("axes", [(("x", ((0, "rows"),)),), (("input__0", ((3, "width"),)),)])
 @BOTH
 def test_axes_that_the_model_does_not_have_are_refused(
@@ -184,8 +192,12 @@ def test_the_older_exporter_keeps_large_weights_in_a_second_file(
 @BOTH
 def test_further_arguments_go_to_torch(exporter: Any, model_of: Callable[..., Model], tmp_path: Path) -> None:
     model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
-    with pytest.raises(ExportError, match=r"torch\.onnx\.export.* failed: TypeError: .*'nonsense'"):
+    with pytest.raises(
+        ExportError, match=r"torch\.onnx\.export.* failed: TypeError: .*'nonsense'\n.*of custom_args, or"
+    ):
         type(exporter)(custom_args=(("nonsense", 1),)).write(model, tmp_path / "model.onnx")
+    with pytest.raises(ExportError, match=r"TypeError: .*'dynamo'\n.*leave it out of custom_args: the exporter itself"):
+        type(exporter)(custom_args=(("dynamo", True),)).write(model, tmp_path / "model.onnx")
 
 
 @BOTH

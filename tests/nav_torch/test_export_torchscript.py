@@ -141,6 +141,31 @@ def test_what_cannot_be_scripted_says_why_in_a_sentence(
     check(written(TRACE, model, tmp_path / "a"), model, dict(model.examples[0]))
 
 
+def test_what_torch_keeps_of_a_scripting_that_failed_is_told(model_of: Callable[..., Model], tmp_path: Path) -> None:
+    class Carried(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.LSTM(3, 2)
+
+        def forward(self, x, state=None):
+            return self.layer(x, state)[0]
+
+    model = model_of(Carried().eval(), [torch.rand(2, 3, 3)])
+    with pytest.raises(ExportError, match="Expected a value of type"):
+        SCRIPT.write(model, tmp_path / "model.pt")
+    with pytest.raises(ExportError, match=r"Can't redefine method.*\n.*keeps half of it: start a new process"):
+        SCRIPT.write(model, tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("exporter", [TRACE, SCRIPT], ids=lambda exporter: exporter.name)
+def test_further_arguments_that_torch_does_not_take_are_told_as_that(
+    exporter: TorchScriptExporter, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
+    with pytest.raises(ExportError, match=r"unexpected keyword argument 'nonsense'\n.*leave it out of custom_args, or"):
+        attrs.evolve(exporter, custom_args=(("nonsense", 1),)).write(model, tmp_path / "model.pt")
+
+
 def test_a_module_without_source_cannot_be_scripted(model_of: Callable[..., Model], tmp_path: Path) -> None:
     made: dict[str, Any] = {"nn": nn}
     exec("class Made(nn.Module):\n    def forward(self, x):\n        return x * 2", made)
