@@ -141,6 +141,22 @@ def test_what_cannot_be_scripted_says_why_in_a_sentence(
     check(written(TRACE, model, tmp_path / "a"), model, dict(model.examples[0]))
 
 
+def test_what_is_scripted_and_cannot_be_saved_is_told_as_that(model_of: Callable[..., Model], tmp_path: Path) -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x, mask=None):
+            return self.layer(x, x, x, key_padding_mask=mask)
+
+    model = model_of(Attention().eval(), [(torch.rand(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool))])
+    with pytest.raises(
+        ExportError, match=r"^torch\.jit\.script failed: RuntimeError: strides\(\) called .*\n.* annotate it"
+    ):
+        SCRIPT.write(model, tmp_path / "model.pt")
+
+
 def test_what_torch_keeps_of_a_scripting_that_failed_is_told(model_of: Callable[..., Model], tmp_path: Path) -> None:
     class Carried(nn.Module):
         def __init__(self) -> None:

@@ -30,15 +30,10 @@ _FIXES = (
     ("expected a value of type", f"{_ANNOTATE}for example float; or use torchscript-trace"),
     ("variable number of arguments", "name every argument of forward; or use torchscript-trace"),
     ("keyword-arg expansion", "name every argument of forward; or use torchscript-trace"),
-    (
-        "multiple values for keyword",
-        "leave it out of custom_args: the exporter itself gives it, or a field of the config",
-    ),
+    ("multiple values for", "leave it out of custom_args: the exporter itself gives it, or a field of the config"),
     ("unexpected keyword argument", "leave it out of custom_args, or give it to the exporter that takes it"),
-    (
-        "can't redefine method",
-        "torch.jit.script failed on this class before, and keeps half of it: start a new process",
-    ),
+    ("can't redefine", "torch.jit.script failed on this class before, and keeps half of it: start a new process"),
+    ("on inference tensor", "make the model, or load its weights, outside of torch.inference_mode()"),
 )
 _SCRIPT = "torch.jit.script"
 _OTHERWISE_SCRIPT = "torch.jit.script knows a part of Python only: use torchscript-trace, or torch-exportedprogram"

@@ -69,7 +69,8 @@ class TorchScriptExporter(Exporter):
 
         with untouched(model.object), quiet_jit():
             scripted = self.jit_type is JitType.SCRIPT
-            torch.jit.save(self._scripted(model) if scripted else self._traced(model), out)
+            with explained(f"torch.jit.{self.jit_type.value}", model.object):  # some it makes, and cannot save
+                torch.jit.save(self._scripted(model) if scripted else self._traced(model), out)
             loaded = torch.jit.load(out, map_location=device_of(model.object)).eval()
             return proven(model, loaded, branches=not scripted)
 
