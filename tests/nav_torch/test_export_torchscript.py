@@ -69,6 +69,22 @@ def test_tracing_a_branch_on_data_is_refused(model_of: Callable[..., Model], tmp
     assert "keep the branch: use torchscript-script, or write it as torch.where or torch.cond" == caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("value", "how"),
+    [(torch.tensor(True), "input__1 = False"), (torch.tensor(3), "input__1 = 2")],
+    ids=["flag", "number"],
+)
+def test_tracing_a_flag_or_a_number_is_refused(
+    value: torch.Tensor, how: str, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    class Cut(nn.Module):
+        def forward(self, x, value):
+            return x[:, : int(value)]
+
+    with pytest.raises(ExportError, match=f"was frozen: on the example with {how} output__0 is "):
+        TRACE.write(model_of(Cut(), [(torch.rand(2, 8), value)]), tmp_path / "model.pt")
+
+
 @BOTH
 def test_an_lstm_at_other_batches_and_lengths(
     exporter: TorchScriptExporter, model_of: Callable[..., Model], tmp_path: Path
