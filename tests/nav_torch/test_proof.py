@@ -110,6 +110,11 @@ def test_another_dimension_is_named() -> None:
         prove(SIGNATURE, EXAMPLES, double, refusing(lambda _, length: length not in (8, 16)))
 
 
+def test_where_it_cannot_be_run_at_all_no_size_is_blamed() -> None:
+    with pytest.raises(ExportError, match=r"^it was made, and cannot be run: it raises RuntimeError: no \(2, 8\)\n"):
+        prove(SIGNATURE, EXAMPLES, double, refusing(lambda *_: True))
+
+
 def test_an_artifact_that_takes_some_other_size_is_not_baked_in() -> None:
     even = refusing(lambda batch, _: batch == 3)
 

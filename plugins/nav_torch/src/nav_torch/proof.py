@@ -106,6 +106,7 @@ class _Case:
                 raise self._baked_in(limits.dimension, f"at {size} {reason}")
             return
         if refusal:
+            self._check_runs()
             raise self._baked_in(limits.dimension, refusal)
 
     def tried_below(self, limits: Range, known: Range) -> Range:
@@ -137,6 +138,14 @@ class _Case:
             return self.reference(feeds)
         except Exception:  # the user's module may refuse a size in any way
             return None
+
+    def _check_runs(self) -> None:
+        """Refuse an artifact that cannot be run where it was made either: no size is to blame then."""
+        try:
+            self.artifact(self.examples[0])
+        except Exception as error:  # torch raises many classes
+            reason = f"{type(error).__name__}: {headline(error)}"
+            raise ExportError(f"it was made, and cannot be run: it raises {reason}", "use another route") from error
 
     def _agrees_on_an_example(self) -> bool:
         """Return whether the artifact is right where it was made; if not, comparing it will say how it is wrong."""
