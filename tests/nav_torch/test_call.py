@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import Any
 
 import pytest
@@ -126,14 +126,13 @@ class Store:
 @pytest.mark.parametrize(
     ("sample", "argument"),
     [
-        ((torch.ones(1), Store(torch.ones(1))), "argument 1"),
-        ({"x": torch.ones(1), "past": {"a": [Store(torch.ones(1))]}}, r"argument past\['a'\]\[0\]"),
+        ((torch.ones(1), Store(torch.ones(1))), "argument 1 is of class Store"),
+        ({"x": torch.ones(1), "past": {"a": [Store(torch.ones(1))]}}, r"argument past\['a'\]\[0\] is of class Store"),
+        ((torch.ones(1), deque([torch.ones(1)])), "argument 1 is of class deque"),
     ],
 )
 def test_an_argument_with_tensors_that_cannot_be_found_is_refused(sample: Any, argument: str) -> None:
-    with pytest.raises(
-        DataloaderError, match=f"{argument} is of class Store, which holds tensors that cannot be told apart"
-    ) as caught:
+    with pytest.raises(DataloaderError, match=f"{argument}, which holds tensors that cannot be told apart") as caught:
         call_of(sample)
     assert "wrap the model in a module whose forward makes it" in caught.value.fix
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from nav_torch.describe import describe
 from navcore.contracts import Names
-from navcore.errors import DataloaderError
+from navcore.errors import DataloaderError, UsageError
 
 
 @dataclasses.dataclass
@@ -122,6 +122,13 @@ def test_a_sample_of_the_wrong_dtype_is_told_likewise(dict_mlp: nn.Module) -> No
 
     with pytest.raises(DataloaderError, match=r"\(dense: float64\[2, 4\], ids: int64\[2\]\).*same dtype"):
         description.infer(description.inputs)
+
+
+def test_weights_and_samples_without_numbers_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^weight of Linear is on the meta device, .*\n  fix: load the weights first"):
+        describe(nn.Linear(4, 3, device="meta"), torch.rand(2, 4), Names())
+    with pytest.raises(DataloaderError, match=r"^input__0 is on the meta device, .*\n  fix: give samples with numbers"):
+        describe(nn.Linear(4, 3), torch.rand(2, 4, device="meta"), Names())
 
 
 def test_without_a_sample_the_model_declares_nothing(conv_net: nn.Module) -> None:

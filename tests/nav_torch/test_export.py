@@ -126,6 +126,16 @@ def test_an_opset_that_cannot_be_written_is_refused(opset: Any) -> None:
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS[1:3], ids=lambda exporter: exporter.name)
+def test_weights_that_were_made_in_inference_mode_fail_with_a_fix(
+    exporter: Exporter, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    with torch.inference_mode():
+        module = nn.Linear(4, 3).eval()
+    with pytest.raises(ExportError, match=r"on inference tensor .*\n.* outside of torch\.inference_mode\(\)"):
+        exporter.write(model_of(module, [torch.rand(2, 4)]), tmp_path / "model")
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS[1:3], ids=lambda exporter: exporter.name)
 def test_a_branch_on_data_fails_with_its_reason_and_a_fix(
     exporter: Exporter, model_of: Callable[..., Model], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from nav_torch.export_error import ExportError
 from nav_torch.export_onnx import OnnxExporter
 from nav_torch.export_onnx_file import OnnxFileExporter
 from nav_torch.export_onnx_trace import OnnxTraceExporter
-from navcore.contracts import Model
+from navcore.contracts import Model, Names
 from navcore.domain import Range
 
 from .artifacts import check, declared, run, written
@@ -101,6 +101,27 @@ def test_a_batch_that_was_baked_in_is_named(
     assert f"batch size 2 was baked in: {reason}" == caught.value.cause
 
 
+@pytest.mark.parametrize("exporter", [OnnxExporter(), OnnxTraceExporter()], ids=lambda exporter: exporter.name)
+def test_names_of_the_users_may_be_those_of_operators_and_weights(
+    exporter: Any, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x, y):
+            hidden = torch.relu(self.layer(x))
+            return {"linear": hidden, "relu": self.layer(y).mean(1), "module.layer.bias": x + y}
+
+    names = Names(("module.layer.weight", "add"), ())
+    model = model_of(Net().eval(), [(torch.rand(2, 3), torch.rand(2, 3))], names=names)
+    artifact = written(exporter, model, tmp_path / "a")
+
+    assert ("linear", "relu", "module.layer.bias") == artifact.signature.output_names
+    check(artifact, model, {"module.layer.weight": torch.rand(4, 3), "add": torch.rand(4, 3)})
+
+
 def test_the_older_exporter_writes_a_recurrence_of_any_length(model_of: Callable[..., Model], tmp_path: Path) -> None:
     model = model_of(Recurrent().eval(), [torch.rand(2, 5, 4), torch.rand(2, 9, 4)])
     with pytest.raises(ExportError, match="dim_1 size 5 was baked in"):
@@ -123,6 +144,14 @@ def test_axes_that_the_user_names_vary_too(exporter: Any, model_of: Callable[...
 
     assert ["batch", 3, "width"] == declared(artifact.path)["input__0"]
     assert (1, 3, 5) == run(artifact, {"input__0": np.ones((1, 3, 5), np.float32)})["output__0"].shape
+
+
+def test_an_axis_that_the_user_names_and_the_model_fixes_is_told(
+    model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
+    with pytest.raises(ExportError, match=r"^axis 1 of input__0, size 4, was baked in: .*\n.* out of dynamic_axes"):
+        OnnxExporter(dynamic_axes=(("input__0", ((1, "width"),)),)).write(model, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("axes", [(("x", ((0, "rows"),)),), (("input__0", ((3, "width"),)),)])
@@ -163,8 +192,12 @@ def test_the_older_exporter_keeps_large_weights_in_a_second_file(
 @BOTH
 def test_further_arguments_go_to_torch(exporter: Any, model_of: Callable[..., Model], tmp_path: Path) -> None:
     model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
-    with pytest.raises(ExportError, match=r"torch\.onnx\.export.* failed: TypeError: .*'nonsense'"):
+    with pytest.raises(
+        ExportError, match=r"torch\.onnx\.export.* failed: TypeError: .*'nonsense'\n.*of custom_args, or"
+    ):
         type(exporter)(custom_args=(("nonsense", 1),)).write(model, tmp_path / "model.onnx")
+    with pytest.raises(ExportError, match=r"TypeError: .*'dynamo'\n.*leave it out of custom_args: the exporter itself"):
+        type(exporter)(custom_args=(("dynamo", True),)).write(model, tmp_path / "model.onnx")
 
 
 @BOTH

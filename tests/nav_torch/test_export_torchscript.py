@@ -69,6 +69,22 @@ def test_tracing_a_branch_on_data_is_refused(model_of: Callable[..., Model], tmp
     assert "keep the branch: use torchscript-script, or write it as torch.where or torch.cond" == caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("value", "how"),
+    [(torch.tensor(True), "input__1 = False"), (torch.tensor(3), "input__1 = 2")],
+    ids=["flag", "number"],
+)
+def test_tracing_a_flag_or_a_number_is_refused(
+    value: torch.Tensor, how: str, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    class Cut(nn.Module):
+        def forward(self, x, value):
+            return x[:, : int(value)]
+
+    with pytest.raises(ExportError, match=f"was frozen: on the example with {how} output__0 is "):
+        TRACE.write(model_of(Cut(), [(torch.rand(2, 8), value)]), tmp_path / "model.pt")
+
+
 @BOTH
 def test_an_lstm_at_other_batches_and_lengths(
     exporter: TorchScriptExporter, model_of: Callable[..., Model], tmp_path: Path
@@ -139,6 +155,47 @@ def test_what_cannot_be_scripted_says_why_in_a_sentence(
     assert fix in caught.value.fix
     assert "or use torchscript-trace" in caught.value.fix
     check(written(TRACE, model, tmp_path / "a"), model, dict(model.examples[0]))
+
+
+def test_what_is_scripted_and_cannot_be_saved_is_told_as_that(model_of: Callable[..., Model], tmp_path: Path) -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x, mask=None):
+            return self.layer(x, x, x, key_padding_mask=mask)
+
+    model = model_of(Attention().eval(), [(torch.rand(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool))])
+    with pytest.raises(
+        ExportError, match=r"^torch\.jit\.script failed: RuntimeError: strides\(\) called .*\n.* annotate it"
+    ):
+        SCRIPT.write(model, tmp_path / "model.pt")
+
+
+def test_what_torch_keeps_of_a_scripting_that_failed_is_told(model_of: Callable[..., Model], tmp_path: Path) -> None:
+    class Carried(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.LSTM(3, 2)
+
+        def forward(self, x, state=None):
+            return self.layer(x, state)[0]
+
+    model = model_of(Carried().eval(), [torch.rand(2, 3, 3)])
+    with pytest.raises(ExportError, match="Expected a value of type"):
+        SCRIPT.write(model, tmp_path / "model.pt")
+    with pytest.raises(ExportError, match=r"Can't redefine method.*\n.*keeps half of it: start a new process"):
+        SCRIPT.write(model, tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("exporter", [TRACE, SCRIPT], ids=lambda exporter: exporter.name)
+def test_further_arguments_that_torch_does_not_take_are_told_as_that(
+    exporter: TorchScriptExporter, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    model = model_of(nn.Linear(4, 3).eval(), [torch.rand(2, 4)])
+    with pytest.raises(ExportError, match=r"unexpected keyword argument 'nonsense'\n.*leave it out of custom_args, or"):
+        attrs.evolve(exporter, custom_args=(("nonsense", 1),)).write(model, tmp_path / "model.pt")
 
 
 def test_a_module_without_source_cannot_be_scripted(model_of: Callable[..., Model], tmp_path: Path) -> None:

@@ -102,6 +102,18 @@ def test_every_tool_puts_back_what_attributes_hold(
     assert [[0.0] * 3] * 3 == [module.plain.tolist(), keys[0].tolist(), pair[0].tolist()]
 
 
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_tool_puts_the_rows_back_that_an_embedding_shortens(
+    tool: str, source_of: Callable[..., Any], use_tool: Callable[..., Any]
+) -> None:
+    module = nn.Embedding(5, 3, max_norm=0.1)
+    weight, before = module.weight, module.weight.detach().clone()
+    use_tool(tool, source_of(module, [torch.tensor([[0, 1], [1, 2]])]))
+
+    assert weight is module.weight
+    assert torch.equal(before, weight)
+
+
 def test_what_was_changed_is_told() -> None:
     module = nn.Sequential(Counter(), Keeper(), nn.Linear(3, 3))
     with contents_kept(module) as kept, torch.no_grad():

@@ -61,6 +61,14 @@ def test_a_size_that_is_declared_fixed_is_refused(
         finish(write(tmp_path / "m.onnx", given, result), SIGNATURE)
 
 
+def test_an_input_that_the_model_does_not_have_is_refused(tmp_path: Path) -> None:
+    other = Signature(inputs=(TensorSpec("z", "float32", ("batch", 3)),), outputs=SIGNATURE.outputs, batch="batch")
+    with pytest.raises(
+        ExportError, match=r"wrote an input x, which .*\n  fix: give names as input_names and output_names"
+    ):
+        finish(write(tmp_path / "m.onnx", ["s0", 3], ["s0", 3]), other)
+
+
 def test_a_size_that_follows_from_a_constant_inside_is_refused(tmp_path: Path) -> None:
     reshape = helper.make_node("Reshape", ["x", "two"], ["y"])
     with pytest.raises(ExportError, match=r"batch size 2 was baked in: y follows from the graph as \[2, 3\]"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nav_torch.export_error import ExportError
-from nav_torch.proof import difference, prove, prove_negated
+from nav_torch.proof import difference, prove, prove_other_values
 from nav_torch.sizes import ordered_examples, other_sizes, resized
 from navcore.contracts import Model, Tensors
 from navcore.domain import Range, Signature, TensorSpec
@@ -110,6 +110,11 @@ def test_another_dimension_is_named() -> None:
         prove(SIGNATURE, EXAMPLES, double, refusing(lambda _, length: length not in (8, 16)))
 
 
+def test_where_it_cannot_be_run_at_all_no_size_is_blamed() -> None:
+    with pytest.raises(ExportError, match=r"^it was made, and cannot be run: it raises RuntimeError: no \(2, 8\)\n"):
+        prove(SIGNATURE, EXAMPLES, double, refusing(lambda *_: True))
+
+
 def test_an_artifact_that_takes_some_other_size_is_not_baked_in() -> None:
     even = refusing(lambda batch, _: batch == 3)
 
@@ -142,13 +147,29 @@ def test_a_dimension_of_which_torch_found_one_size_was_baked_in() -> None:
 
 def test_a_frozen_branch_is_found_by_the_sign_of_the_inputs() -> None:
     with pytest.raises(ExportError, match=r"a branch that depends on values was frozen: .* y is wrong") as caught:
-        prove_negated(SIGNATURE, EXAMPLES, lambda feeds: {"y": np.abs(feeds["x"])}, lambda feeds: {"y": feeds["x"]})
+        prove_other_values(
+            SIGNATURE, EXAMPLES, lambda feeds: {"y": np.abs(feeds["x"])}, lambda feeds: {"y": feeds["x"]}
+        )
     assert "use torchscript-script" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("value", "how"), [(np.array(3), "k = 2"), (np.array([0], np.int32), r"k = 1"), (np.array(True), "k = False")]
+)
+def test_a_frozen_number_is_found_by_another_one(value: np.ndarray, how: str) -> None:
+    signature = Signature((TensorSpec("k", str(value.dtype), value.shape),), SIGNATURE.outputs)
+    with pytest.raises(ExportError, match=rf"was frozen: on the example with {how} y is wrong"):
+        prove_other_values(
+            signature,
+            [{"k": value}],
+            lambda feeds: {"y": feeds["k"].astype(np.float32)},
+            lambda _feeds: {"y": value.astype(np.float32)},
+        )
 
 
 def test_inputs_without_a_sign_are_not_turned() -> None:
     calls: list[Tensors] = []
-    prove_negated(SIGNATURE, [{"x": np.ones((2, 8), np.int64)}], calls.append, calls.append)  # type: ignore[arg-type]
+    prove_other_values(SIGNATURE, [{"x": np.ones((2, 8), np.int64)}], calls.append, calls.append)  # type: ignore[arg-type]
 
     assert [] == calls
 

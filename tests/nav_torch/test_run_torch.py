@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nav_torch.converted import converted
+from nav_torch.converted import CopyError, converted
 from nav_torch.run_torch import TorchRunner, torch_runners
 from nav_torch.tensors import to_tensor
 from navcore.contracts import Model
@@ -199,6 +200,19 @@ def test_weights_that_a_hook_computes_can_be_copied() -> None:
     made = converted(module, torch.device("cpu"), torch.bfloat16)
 
     assert torch.bfloat16 == made(torch.ones(1, 3, dtype=torch.bfloat16)).dtype
+
+
+def test_what_cannot_be_copied_is_told() -> None:
+    class Locked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.lock = nn.Linear(2, 2), threading.Lock()
+
+    with pytest.raises(
+        CopyError,
+        match=r"Locked cannot be copied: TypeError: cannot pickle '_thread.lock' object\n.*outside of the module",
+    ):
+        converted(Locked(), torch.device("cpu"), torch.bfloat16)
 
 
 def test_a_recurrent_model_can_be_cast(model_of: Callable[..., Model]) -> None:

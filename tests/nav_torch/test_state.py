@@ -174,6 +174,20 @@ class Draws(nn.Module):
         return x + self.noise
 
 
+class AddsToAView(nn.Module):
+    """Whose attribute is a view of a parameter at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        self.view = self.weight.data
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result = x + self.view
+        self.view = self.view + 1
+        return result
+
+
 def decides(x: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
     return x * 2 if n > 1e6 else x
 
@@ -189,6 +203,7 @@ DEPENDENT = [
     (Growing(), "buffer 'past'"),
     (ListOfTensors(), "attribute 'past'"),
     (PlainTensors(), "attribute 'caches'"),
+    (AddsToAView(), "attribute 'view'"),
 ]
 INDEPENDENT = [
     (Counter(lambda x, n: x * 2), "buffer 'n'"),
@@ -197,6 +212,7 @@ INDEPENDENT = [
     (MakesItsTableOnce(), "buffer 'table'"),
     (AlwaysTrains(), "buffer 'norm.running_mean'"),
     (Draws(), "attribute 'noise'"),
+    (nn.utils.spectral_norm(nn.Linear(4, 3)), "attribute 'weight'"),
 ]
 
 

@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+from nav_torch.convert_exportedprogram_onnx import ExportedProgramOnnxConverter
+from nav_torch.convert_torchscript_onnx import TorchScriptOnnxConverter
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.export_onnx import OnnxExporter
 from nav_torch.export_onnx_trace import OnnxTraceExporter
@@ -292,7 +294,11 @@ def test_packed_weights_are_known_to_be_beyond_torch_export(
     assert exporter.unsuited(model_of(Positional().eval(), [(batch_of(2), batch_of(2))])) is None
 
 
-@pytest.mark.parametrize("exporter", [DYNAMO, OLDER], ids=lambda exporter: exporter.name)
+@pytest.mark.parametrize(
+    "exporter",
+    [DYNAMO, OLDER, ExportedProgramOnnxConverter(), TorchScriptOnnxConverter()],
+    ids=lambda edge: f"{edge.source}-{edge.name}",
+)
 def test_complex_tensors_are_known_to_be_beyond_onnx(exporter: Edge, model_of: Callable[..., Model]) -> None:
     class Spectrum(nn.Module):
         def forward(self, x):

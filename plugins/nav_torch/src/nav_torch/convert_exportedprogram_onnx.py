@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import attrs
 
+from nav_torch.beyond import beyond_onnx
 from nav_torch.export_error import explained
 from nav_torch.export_onnx import OPSET, check_opset, quiet_onnx, save, unguarded
 from nav_torch.infer import infer_artifact
@@ -41,6 +42,9 @@ class ExportedProgramOnnxConverter(Converter):
     dynamic_axes: Axes | None = None
     most_embedded_bytes: int = MOST_EMBEDDED_BYTES
     custom_args: Arguments = ()
+
+    def unsuited(self, model: Model) -> str | None:
+        return beyond_onnx(model)
 
     def write(self, model: Model, out: Path) -> Signature:
         import torch

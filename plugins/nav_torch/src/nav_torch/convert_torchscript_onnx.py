@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import attrs
 
+from nav_torch.beyond import beyond_onnx
 from nav_torch.export_error import explained
 from nav_torch.export_onnx import OPSET, check_opset
 from nav_torch.export_onnx_trace import TRACE_IS_DEPRECATED, TRACE_OPSETS, missing_trace_exporter, write_by_trace
@@ -44,6 +45,9 @@ class TorchScriptOnnxConverter(Converter):
 
     def unavailable(self) -> str | None:
         return missing_trace_exporter()
+
+    def unsuited(self, model: Model) -> str | None:
+        return beyond_onnx(model)
 
     def write(self, model: Model, out: Path) -> Signature:
         import torch

@@ -7,7 +7,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["converted", "is_lowerable"]
+from navcore.errors import NavError, first_line
+
+__all__ = ["CopyError", "converted", "is_lowerable"]
+
+
+class CopyError(NavError):
+    """A module cannot be copied."""
 
 
 def converted(module: Any, device: Any, dtype: Any = None, *, channels_last: bool = False) -> Any:
@@ -21,18 +27,33 @@ def converted(module: Any, device: Any, dtype: Any = None, *, channels_last: boo
         device: A torch.device.
         dtype: For floating-point parameters and buffers; None: they keep theirs. Integers always do.
         channels_last: Whether tensors of four dimensions are stored with the channels innermost.
+
+    Raises:
+        CopyError: The module holds what cannot be copied.
     """
     import torch
 
     tensors = list(_tensors(module))  # alive until the end: TorchScript makes them anew, and ids are used again
     memo = {id(tensor): _converted_tensor(tensor, device, dtype, channels_last) for tensor in tensors}
     with torch.no_grad():  # what TorchScript copies would have a history
-        made = copy.deepcopy(module, memo)
+        made = _copied(module, memo)
     if not all(_is_done(tensor, device, dtype) for tensor in itertools.chain(made.parameters(), made.buffers())):
         # TorchScript, subclasses of tensors and modules with a __deepcopy__ of their own do not look into the memo.
         made = made.to(device=device, dtype=dtype)
     _flatten_recurrent_weights(made)
     return made
+
+
+def _copied(module: Any, memo: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:  # the user's module may hold anything
+        raise CopyError(
+            f"this runs a copy of the model, and {type(module).__name__} cannot be copied: "
+            f"{type(error).__name__}: {first_line(error)}",
+            "keep what cannot be copied, such as locks and open files, outside of the module; copy.deepcopy(model) "
+            "shows the place",
+        ) from error
 
 
 def is_lowerable(tensor: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -15,7 +17,7 @@ from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
 from nav_torch.tree import flatten
 from nav_torch.untouched import in_training_mode, untouched
 from navcore.contracts import Description, Names, Tensors
-from navcore.errors import DataloaderError, NavError
+from navcore.errors import DataloaderError, NavError, UsageError
 
 __all__ = ["describe"]
 
@@ -26,17 +28,34 @@ def describe(module: Any, sample: Any, names: Names) -> Description:
     """Return how the module is called, and the reference that runs it where it is.
 
     Raises:
-        DataloaderError: The sample cannot be arguments of `forward`, or holds no tensors.
+        DataloaderError: The sample cannot be arguments of `forward`, or holds no tensors, or tensors without values.
+        UsageError: The module holds weights without values.
     """
     if sample is None:
         return Description(inputs={}, infer=_no_sample)
     call, leaves = make_call(module, sample, names)
+    _check_values(module, leaves)
     return Description(
         inputs={name: to_array(leaf) for name, leaf in leaves.items()},
         infer=_Reference(module, call, device_of(module), Draws(device_of(module))),
         call=call,
         notices=(_TRAINING,) if in_training_mode(module) else (),
     )
+
+
+def _check_values(module: Any, leaves: Mapping[str, Any]) -> None:
+    """Refuse what is on the meta device, which has shapes and no numbers."""
+    for name, tensor in itertools.chain(module.named_parameters(), module.named_buffers()):
+        if tensor.is_meta:
+            raise UsageError(
+                f"{name} of {type(module).__name__} is on the meta device, which holds no numbers",
+                "load the weights first: model.to_empty(device='cpu'), then model.load_state_dict(...)",
+            )
+    for name, leaf in leaves.items():
+        if getattr(leaf, "is_meta", False):
+            raise DataloaderError(
+                f"{name} is on the meta device, which holds no numbers", "give samples with numbers, on the CPU"
+            )
 
 
 def _no_sample(_inputs: Tensors) -> Tensors:

@@ -14,6 +14,7 @@ __all__ = ["ExportError", "explained", "headline"]
 
 _BRANCH_FIX = "replace branches on values of tensors in forward by torch.where or torch.cond"
 _FIXED_SIZE_FIX = "the model fixes a dimension that differs between the samples: give samples that agree in it"
+_FIXED_AXIS_FIX = "leave it out of dynamic_axes, or take the size from tensor.shape in forward"
 _ANNOTATE = "to torch.jit.script an argument without annotation is a Tensor: annotate it in forward as what it is, "
 
 _FIXES = (
@@ -29,6 +30,10 @@ _FIXES = (
     ("expected a value of type", f"{_ANNOTATE}for example float; or use torchscript-trace"),
     ("variable number of arguments", "name every argument of forward; or use torchscript-trace"),
     ("keyword-arg expansion", "name every argument of forward; or use torchscript-trace"),
+    ("multiple values for", "leave it out of custom_args: the exporter itself gives it, or a field of the config"),
+    ("unexpected keyword argument", "leave it out of custom_args, or give it to the exporter that takes it"),
+    ("can't redefine", "torch.jit.script failed on this class before, and keeps half of it: start a new process"),
+    ("on inference tensor", "make the model, or load its weights, outside of torch.inference_mode()"),
 )
 _SCRIPT = "torch.jit.script"
 _OTHERWISE_SCRIPT = "torch.jit.script knows a part of Python only: use torchscript-trace, or torch-exportedprogram"
@@ -75,7 +80,8 @@ def explained(exporter: str, module: Any = None, signature: Signature | None = N
             ) from error
         if (fixed := _fixed_axis(str(first), signature)) is not None:
             # torch's own message names no dimension, and says nothing else.
-            raise ExportError(f"{fixed}: {exporter} found that forward makes it a constant", _FIXED_SIZE_FIX) from None
+            what, fix = fixed
+            raise ExportError(f"{what}: {exporter} found that forward makes it a constant", fix) from None
         raise ExportError(f"{exporter} failed: {reason}", _fix(exporter, first)) from error
 
 
@@ -96,13 +102,16 @@ def headline(error: BaseException) -> str:
     return lines[-1].removeprefix("RuntimeError: ") if lines[0] == _EMPTY_HEADLINE else lines[0]
 
 
-def _fixed_axis(text: str, signature: Signature | None) -> str | None:
-    """Return which named dimension the model fixes, and at what."""
+def _fixed_axis(text: str, signature: Signature | None) -> tuple[str, str] | None:
+    """Return which dimension the model fixes, and at what, with the fix."""
     found = next((match for pattern in _FIXED_AXES if (match := pattern.search(text))), None)
     if found is None or signature is None:
         return None
-    dimension = signature.inputs[int(found["place"])].shape[int(found["axis"])]
-    return f"{dimension} size {found['size']} was baked in"
+    spec = signature.inputs[int(found["place"])]
+    dimension = spec.shape[int(found["axis"])]
+    if isinstance(dimension, str):
+        return f"{dimension} size {found['size']} was baked in", _FIXED_SIZE_FIX
+    return f"axis {found['axis']} of {spec.name}, size {dimension}, was baked in", _FIXED_AXIS_FIX
 
 
 def _scripted(module: Any) -> str | None:

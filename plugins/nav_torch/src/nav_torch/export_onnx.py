@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import os
 import warnings
@@ -104,8 +105,25 @@ class OnnxExporter(Exporter):
 def save(program: Any, out: Path, most_embedded_bytes: int) -> None:
     """Write an ONNXProgram; torch hands large weights to the disk without a copy."""
     program.model.ir_version = min(program.model.ir_version, IR_VERSION)
+    _keep_names_apart(program.model.graph)
     size = sum(value.const_value.nbytes for value in program.model.graph.initializers.values() if value.const_value)
     program.save(str(out), external_data=size > most_embedded_bytes)
+
+
+def _keep_names_apart(graph: Any) -> None:
+    """Rename what has the name of an input or output and is none.
+
+    torch 2.13 gives inputs and outputs the names that it is told to without a look at others: an output that the user
+    calls `relu` is then made twice. Drop when torch.onnx.export does.
+    """
+    ends = (*graph.inputs, *graph.outputs)
+    inside = [*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)]
+    taken, used = {value.name for value in ends}, {value.name for value in (*ends, *inside)}
+    for value in inside:
+        if value.name in taken and all(value is not end for end in ends):
+            others = (f"{value.name}_inside_{number}" for number in itertools.count())
+            value.name = next(name for name in others if name not in used)
+            used.add(value.name)
 
 
 def unguarded(program: Any) -> Any:

@@ -14,7 +14,7 @@ from nav_torch.export_error import explained
 from nav_torch.flat import example_tensors, flat_module
 from nav_torch.infer import infer_artifact, infer_live
 from nav_torch.jit_type import JitType
-from nav_torch.proof import prove, prove_negated
+from nav_torch.proof import prove, prove_other_values
 from nav_torch.run_torchscript import missing_jit
 from nav_torch.sizes import ordered_examples
 from nav_torch.state import refuse_changing_state
@@ -69,7 +69,8 @@ class TorchScriptExporter(Exporter):
 
         with untouched(model.object), quiet_jit():
             scripted = self.jit_type is JitType.SCRIPT
-            torch.jit.save(self._scripted(model) if scripted else self._traced(model), out)
+            with explained(f"torch.jit.{self.jit_type.value}", model.object):  # some it makes, and cannot save
+                torch.jit.save(self._scripted(model) if scripted else self._traced(model), out)
             loaded = torch.jit.load(out, map_location=device_of(model.object)).eval()
             return proven(model, loaded, branches=not scripted)
 
@@ -123,7 +124,7 @@ def proven(model: Model, script: Any, *, branches: bool = True) -> Signature:
     artifact = infer_artifact(script, model, device)
     signature = prove(model.signature, examples, source, artifact, ends=device.type == "cpu")
     if branches:
-        prove_negated(signature, examples, source, artifact)
+        prove_other_values(signature, examples, source, artifact)
     return signature
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,7 +40,7 @@ def _inside(value: Any) -> Iterator[Any]:
 
     if isinstance(value, dict):
         yield from value.values()
-    elif isinstance(value, tuple | list | set | frozenset):
+    elif isinstance(value, tuple | list | set | frozenset | deque):
         yield from value
     elif not isinstance(value, type | types.ModuleType | types.FunctionType | torch.nn.Module):
         yield from getattr(value, "__dict__", {}).values()

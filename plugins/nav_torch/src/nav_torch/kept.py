@@ -20,8 +20,8 @@ def contents_kept(module: Any) -> Iterator[Kept]:
 
     Buffers, and tensors that are plain attributes or lie in lists and dicts, get their values back, in the same
     tensors; lists, dicts and sets hold what they did; other attributes refer to what they did. So a model that makes a
-    buffer longer and notes its length in an attribute has both or none. What is changed inside of parameters and of
-    objects of other classes stays changed.
+    buffer longer and notes its length in an attribute has both or none. What is changed inside of objects of other
+    classes stays changed, and inside of parameters, but for rows that an embedding shortens to its max_norm.
     """
     kept = Kept.of(module)
     try:
@@ -39,18 +39,22 @@ class Kept:
     """
 
     _parts: tuple[_Part, ...]
+    _rows: tuple[HeldTensor, ...]
     changed: dict[str, None] = attrs.field(init=False, factory=dict)
 
     @staticmethod
     def of(module: Any) -> Kept:
         """Return the module as it is."""
         parts, seen = module.named_modules(), Found()
-        return Kept(tuple(_Part.of(name, part, seen) for name, part in parts if not _is_uninitialised(part)))
+        kept = tuple(_Part.of(name, part, seen) for name, part in parts if not _is_uninitialised(part))
+        return Kept(kept, tuple(HeldTensor.of(weight, seen.store) for weight in _renormalised(module)))
 
     def put_back(self) -> None:
         """Make the module what it was, and note what was something else."""
         for part in self._parts:
             self.changed.update(dict.fromkeys(part.put_back()))
+        for weight in self._rows:  # no change of note: the next call would do the same to them, but for rounding
+            weight.put_back()
 
     def tensors(self, names: Iterable[str]) -> dict[str, list[Any]]:
         """Return the tensors that were held under these names, in the spelling of `changed`."""
@@ -61,6 +65,15 @@ class Kept:
                 if name in wanted:
                     found[name] += [each.tensor for each in held if isinstance(each, HeldTensor)]
         return found
+
+
+def _renormalised(module: Any) -> Iterator[Any]:
+    """Yield the weights of embeddings whose forward writes to them: rows longer than max_norm are shortened."""
+    import torch
+
+    for part in module.modules():
+        if isinstance(part, torch.nn.Embedding | torch.nn.EmbeddingBag) and part.max_norm is not None:
+            yield part.weight
 
 
 def _is_uninitialised(part: Any) -> bool:

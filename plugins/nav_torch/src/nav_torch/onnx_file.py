@@ -24,6 +24,8 @@ Axes = tuple[tuple[str, tuple[tuple[int, str], ...]], ...]
 
 _FIX = "take sizes from tensor.shape in forward, not from Python numbers; or use another route"
 
+_FIX_NAMES = "give names as input_names and output_names of optimize(), not in custom_args; or use another route"
+
 _EMBEDDED_TO_EXTERNAL = """
 import sys, onnx
 path, name = sys.argv[1:]
@@ -82,7 +84,12 @@ def put_weights_beside(path: Path) -> None:
 
 
 def _check_inputs(proto: Any, signature: Signature) -> None:
+    """Refuse an input whose size is fixed where the model's varies, and one that the model does not have."""
     given = {value.name: value for value in proto.graph.input}
+    weights = {value.name for value in proto.graph.initializer}
+    for name in given:
+        if name not in (*signature.input_names, *weights):
+            raise ExportError(f"the exporter wrote an input {name}, which the model does not have", _FIX_NAMES)
     for spec in signature.inputs:
         if spec.name in given:
             _name_dimensions(given[spec.name], spec, signature, "is declared")
@@ -94,7 +101,7 @@ def _check_outputs(proto: Any, signature: Signature) -> None:
     inferred = _inferred_outputs(proto)
     for spec in signature.outputs:
         if spec.name not in given:
-            raise ExportError(f"the exporter lost the output {spec.name}", "use another route")
+            raise ExportError(f"the exporter lost the output {spec.name}", _FIX_NAMES)
         if spec.name in inferred:
             _name_dimensions(inferred[spec.name], spec, signature, "follows from the graph as")
         _name_dimensions(given[spec.name], spec, signature, "is declared")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -14,7 +14,7 @@ from nav_torch.sizes import input_dimensions, other_sizes, resized, sizes_seen
 from navcore.contracts import Array, Infer, Tensors
 from navcore.domain import Range, Signature
 
-__all__ = ["difference", "prove", "prove_negated"]
+__all__ = ["difference", "prove", "prove_other_values"]
 
 _CLOSE = {"float16": 0.1, "bfloat16": 0.1, "float64": 1e-6, "complex128": 1e-6}
 _CLOSE_OTHERWISE = 1e-2
@@ -106,6 +106,7 @@ class _Case:
                 raise self._baked_in(limits.dimension, f"at {size} {reason}")
             return
         if refusal:
+            self._check_runs()
             raise self._baked_in(limits.dimension, refusal)
 
     def tried_below(self, limits: Range, known: Range) -> Range:
@@ -138,6 +139,14 @@ class _Case:
         except Exception:  # the user's module may refuse a size in any way
             return None
 
+    def _check_runs(self) -> None:
+        """Refuse an artifact that cannot be run where it was made either: no size is to blame then."""
+        try:
+            self.artifact(self.examples[0])
+        except Exception as error:  # torch raises many classes
+            reason = f"{type(error).__name__}: {headline(error)}"
+            raise ExportError(f"it was made, and cannot be run: it raises {reason}", "use another route") from error
+
     def _agrees_on_an_example(self) -> bool:
         """Return whether the artifact is right where it was made; if not, comparing it will say how it is wrong."""
         feeds = self.examples[0]
@@ -149,27 +158,39 @@ class _Case:
         return ExportError(f"{what} size {', '.join(map(str, seen))} was baked in: {reason}", _FIX)
 
 
-def prove_negated(signature: Signature, examples: Sequence[Tensors], reference: Infer, artifact: Infer) -> None:
-    """Run a trace on inputs of the other sign: a branch that depends on values was frozen as the example took it.
+def prove_other_values(signature: Signature, examples: Sequence[Tensors], reference: Infer, artifact: Infer) -> None:
+    """Run a trace on other values: a branch that depends on them was frozen as the example took it, and so are numbers.
+
+    All floating-point inputs with the other sign, and each integer and flag that is an input of its own.
 
     Raises:
         ExportError: The trace gives something else than the source there, and not on the example itself.
     """
     case = _Case(signature, tuple(examples), reference, artifact)
-    feeds = {name: -array if array.dtype.kind == "f" else array for name, array in examples[0].items()}
-    if all(feeds[name] is array for name, array in examples[0].items()):
-        return
-    expected = case._expected(feeds)
-    if expected is None:
-        return
-    try:
-        reason = difference(expected, artifact(feeds), slack=_SLACK)
-    except Exception as error:  # torch raises many classes
-        reason = f"it raises {type(error).__name__}: {headline(error)}"
-    if reason and case._agrees_on_an_example():
-        raise ExportError(
-            f"a branch that depends on values was frozen: on the example with its sign turned {reason}", _FIX_BRANCH
-        )
+    for how, feeds in _other_values(examples[0]):
+        expected = case._expected(feeds)
+        if expected is None:
+            continue
+        try:
+            reason = difference(expected, artifact(feeds), slack=_SLACK)
+        except Exception as error:  # torch raises many classes
+            reason = f"it raises {type(error).__name__}: {headline(error)}"
+        if reason and case._agrees_on_an_example():
+            raise ExportError(
+                f"a branch that depends on values was frozen: on the example with {how} {reason}", _FIX_BRANCH
+            )
+
+
+def _other_values(feeds: Tensors) -> Iterator[tuple[str, Tensors]]:
+    """Yield inputs with other values, after half a sentence that says which."""
+    turned = {name: -array for name, array in feeds.items() if array.dtype.kind == "f"}
+    if turned:
+        yield "its sign turned", {**feeds, **turned}
+    for name, array in feeds.items():
+        if array.size == 1 and array.dtype.kind in "biu":
+            flag = array.dtype.kind == "b"
+            other = np.asarray(~array if flag else np.where(array > 1, array - 1, array + 1), array.dtype)
+            yield f"{name} = {other.item()}", {**feeds, name: other}
 
 
 def difference(expected: Tensors, got: Tensors, slack: float = 1.0) -> str:

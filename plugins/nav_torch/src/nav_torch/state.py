@@ -89,11 +89,23 @@ def _needed(module: Any, call: TorchCall, samples: Sequence[Tensors], changed: t
 def _followed(module: Any, call: TorchCall, inputs: Tensors, changed: Iterable[str]) -> frozenset[str]:
     """Return which of the tensors that a call changes it also reads, on the way to an output or to a decision."""
     try:
-        with untouched(module) as kept, followed(kept.tensors(changed)) as trail:
+        with untouched(module) as kept, followed(_apart_from_parameters(module, kept.tensors(changed))) as trail:
             outputs = _named_outputs(module, call, inputs)
             return frozenset(trail.looked_at).union(*(trail.names(tensor) for tensor in outputs.values()))
     except Exception:  # an operator that cannot be followed may raise anything: then everything counts
         return frozenset(changed)
+
+
+def _apart_from_parameters(module: Any, held: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the tensors without those in the memory of a parameter, which is read for its own sake.
+
+    The hook of torch.nn.utils.spectral_norm replaces such a view of the weight by what it computes, in every call.
+    """
+    taken = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    return {
+        name: [tensor for tensor in tensors if tensor.untyped_storage().data_ptr() not in taken]
+        for name, tensors in held.items()
+    }
 
 
 def _depend_on_history(module: Any, call: TorchCall, samples: Sequence[Tensors]) -> bool:
