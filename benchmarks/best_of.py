@@ -1,7 +1,7 @@
 """Is what `navcore.optimize` chooses as fast as the best of what one writes by hand?
 
 python benchmarks/best_of.py [--framework torch|jax|tensorflow] [--model NAME ...] [--size full|tiny] [--rounds N]
-                             [--max-batch-size N] [--static] [--json FILE]
+                             [--max-batch-size N] [--static] [--together WAY ...] [--json FILE]
 
 Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
 hand-written calls of the same runtimes with their default settings (hand_written*.py) run at the batch size that the
@@ -14,6 +14,9 @@ favours it.
 
 The C library gives freed memory back to the system or keeps it, depending on what a process did before; taking 16 MB
 of outputs back costs as much as an embedding that fills them. So that this favours nobody, all processes keep it.
+
+Where a process lies in memory can make 3 % of difference for as long as it lives. --together names hand-written ways
+that run in the process of ours, for runtimes that share a thread pool with what is chosen.
 
 --static also exports with all sizes fixed to those that are timed, which serves no other input; it is told apart.
 """
@@ -39,13 +42,13 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from hand_case import WRITTEN, ways_of
+from hand_case import WRITTEN, Case, Step, ways_of
 from hand_worker import Given, Worker, block_ms
 from routes import zoo_of
 from zoo import SIZES
 
 import navcore as nav
-from navcore.contracts import Tensors
+from navcore.contracts import Model, Tensors
 from navcore.engine.shapes import resized
 from navcore.engine.statistics import ratio
 
@@ -71,6 +74,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--max-batch-size", type=int, help="of the search; by default it ends where throughput does")
     parser.add_argument("--static", action="store_true")
+    parser.add_argument("--together", nargs="+", default=[], metavar="WAY", help="run these in the process of ours")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -94,6 +98,7 @@ def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
     command = [sys.executable, __file__, "--framework", asked.framework, "--one", name]
     command += ["--size", asked.size, "--rounds", str(asked.rounds)]
     command += ["--static"] if asked.static else []
+    command += ["--together", *asked.together] if asked.together else []
     command += ["--max-batch-size", str(asked.max_batch_size)] if asked.max_batch_size else []
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | KEEP_FREED)
     if done.returncode:
@@ -123,6 +128,9 @@ def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         write_given(package, feeds, folder)
         with contextlib.ExitStack() as stack:
             written, reasons = by_hand(name, asked, folder, stack)
+            model = Model(format=package.model.format, signature=package.status.signature, call=package.model.call)
+            case = Case(module=loaded.module, model=model, feeds=feeds, folder=folder)
+            written |= {way: here(ways_of(asked.framework).WAYS[way](case)(feeds)) for way in asked.together}
             stack.enter_context(session)
             bound = session.bind(feeds)
             ours: dict[str, Block] = {
@@ -161,7 +169,7 @@ def by_hand(
 ) -> tuple[dict[str, Block], dict[str, str]]:
     """Return the ways that work, each in a process that waits, and the reasons of the others."""
     ways = ways_of(asked.framework)
-    tried = {way: (way, True) for way in ways.WAYS}
+    tried = {way: (way, True) for way in ways.WAYS if way not in asked.together}
     if asked.static:
         tried |= {f"{way}{STATIC}": (way, False) for way in ways.EXPORTS}
     working: dict[str, Block] = {}
@@ -175,6 +183,11 @@ def by_hand(
             stack.callback(worker.close)
             working[label] = worker.block_ms
     return working, reasons
+
+
+def here(step: Step) -> Block:
+    """Return a way that runs in this process."""
+    return lambda calls: block_ms(step, calls)
 
 
 def interleaved(ways: Mapping[str, Block], rounds: int) -> dict[str, list[float]]:
