@@ -1,7 +1,8 @@
 """Is what `navcore.optimize` chooses as fast as the best of what one writes by hand?
 
 python benchmarks/best_of.py [--framework torch|jax|tensorflow] [--model NAME ...] [--size full|tiny] [--rounds N]
-                             [--max-batch-size N] [--static] [--together WAY ...] [--json FILE]
+                             [--max-batch-size N] [--static] [--together WAY ...] [--without WAY ...]
+                             [--json FILE]
 
 Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
 hand-written calls of the same runtimes with their default settings (hand_written*.py) run at the batch size that the
@@ -16,7 +17,8 @@ The C library gives freed memory back to the system or keeps it, depending on wh
 of outputs back costs as much as an embedding that fills them. So that this favours nobody, all processes keep it.
 
 Where a process lies in memory can make 3 % of difference for as long as it lives. --together names hand-written ways
-that run in the process of ours, for runtimes that share a thread pool with what is chosen.
+that run in the process of ours, for runtimes that share a thread pool with what is chosen; --without names those that
+are known to be slow.
 
 --static also exports with all sizes fixed to those that are timed, which serves no other input; it is told apart.
 """
@@ -75,6 +77,7 @@ def main() -> int:
     parser.add_argument("--max-batch-size", type=int, help="of the search; by default it ends where throughput does")
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--together", nargs="+", default=[], metavar="WAY", help="run these in the process of ours")
+    parser.add_argument("--without", nargs="+", default=[], metavar="WAY", help="leave these out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -99,6 +102,7 @@ def in_a_process(name: str, asked: argparse.Namespace) -> dict[str, Any] | None:
     command += ["--size", asked.size, "--rounds", str(asked.rounds)]
     command += ["--static"] if asked.static else []
     command += ["--together", *asked.together] if asked.together else []
+    command += ["--without", *asked.without] if asked.without else []
     command += ["--max-batch-size", str(asked.max_batch_size)] if asked.max_batch_size else []
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | KEEP_FREED)
     if done.returncode:
@@ -169,7 +173,7 @@ def by_hand(
 ) -> tuple[dict[str, Block], dict[str, str]]:
     """Return the ways that work, each in a process that waits, and the reasons of the others."""
     ways = ways_of(asked.framework)
-    tried = {way: (way, True) for way in ways.WAYS if way not in asked.together}
+    tried = {way: (way, True) for way in ways.WAYS if way not in (*asked.together, *asked.without)}
     if asked.static:
         tried |= {f"{way}{STATIC}": (way, False) for way in ways.EXPORTS}
     working: dict[str, Block] = {}

@@ -120,7 +120,7 @@ class TorchScriptConfig(RunConfig):
 
     Attributes:
         jit_type: JitType.TRACE, JitType.SCRIPT or both: each makes a model.
-        strict: Whether tracing refuses models that return dicts and lists.
+        strict: As torch.jit.trace takes it; dicts and lists, which it is about, are taken apart before.
         autocast, autocast_dtype, inference_mode: As everywhere. The file keeps the model's own precision.
         custom_args: Arguments for torch.jit.trace or torch.jit.script.
         device: As for every format.
