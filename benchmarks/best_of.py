@@ -45,12 +45,12 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hand_case import WRITTEN, Case, Step, ways_of
-from hand_worker import Given, Worker, block_ms
+from hand_worker import Given, Worker, block_ms, made
 from routes import zoo_of
 from zoo import SIZES
 
 import navcore as nav
-from navcore.contracts import Model, Tensors
+from navcore.contracts import Tensors
 from navcore.engine.shapes import resized
 from navcore.engine.statistics import ratio
 
@@ -129,18 +129,18 @@ def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         session = package.get_runner(strategy=nav.MaxThroughputStrategy())
         size = session.choice.measurement.batch_size
         feeds = timed_inputs(package, size)
-        write_given(package, feeds, folder)
+        given = write_given(package, feeds, folder)
         with contextlib.ExitStack() as stack:
             written, reasons = by_hand(name, asked, folder, stack)
-            model = Model(format=package.model.format, signature=package.status.signature, call=package.model.call)
-            case = Case(module=loaded.module, model=model, feeds=feeds, folder=folder)
-            written |= {way: here(ways_of(asked.framework).WAYS[way](case)(feeds)) for way in asked.together}
+            case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder)
+            for way in asked.together:
+                step, reason = made(ways_of(asked.framework), way, case, given.samples)
+                if reason:
+                    reasons[way] = reason
+                else:
+                    written[way] = here(step)
             stack.enter_context(session)
-            bound = session.bind(feeds)
-            ours: dict[str, Block] = {
-                OURS: lambda calls: block_ms(lambda: session.infer(feeds), calls),
-                BOUND: lambda calls: block_ms(bound, calls),
-            }
+            ours = {OURS: here(lambda: session.infer(feeds)), BOUND: here(session.bind(feeds))}
             blocks = interleaved({**ours, **written}, asked.rounds)
         return figures(session.name, size, blocks, reasons)
     finally:
@@ -156,8 +156,8 @@ def timed_inputs(package: nav.Package, size: int | None) -> Tensors:
     return resized(inputs, [name for name in signature.input_names if signature.batched(name)], size)
 
 
-def write_given(package: nav.Package, feeds: Tensors, folder: Path) -> None:
-    """Write what the processes need."""
+def write_given(package: nav.Package, feeds: Tensors, folder: Path) -> Given:
+    """Write what the processes need, and return it."""
     samples = zip(package.status.samples, package.samples(), strict=True)
     given = Given(
         call=package.model.call,
@@ -166,6 +166,7 @@ def write_given(package: nav.Package, feeds: Tensors, folder: Path) -> None:
         samples=tuple(inputs for summary, (inputs, _) in samples if summary.given),
     )
     (folder / "given").write_bytes(pickle.dumps(given))
+    return given
 
 
 def by_hand(

@@ -23,7 +23,7 @@ from routes import zoo_of
 from navcore.contracts import Array, Model, Tensors
 from navcore.engine.compare import compare
 
-__all__ = ["Given", "Worker", "block_ms"]
+__all__ = ["Given", "Worker", "block_ms", "made"]
 
 PAUSE_S = 0.03
 
@@ -92,16 +92,20 @@ def main() -> None:
     loaded = zoo_of(framework).load(name, size)
     model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
     case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=Path(folder), varying=bool(int(varying)))
-    try:
-        prepare = ways.WAYS[way](case)
-        others = given.samples if way not in ways.ONE_SIZE and case.varying else ()
-        reason = disagreement(ways, prepare, case, others)
-        step = prepare(given.feeds)
-    except Exception as error:  # frameworks raise anything
-        reason = first_cause(error)
+    step, reason = made(ways, way, case, given.samples)
     print(json.dumps(reason), file=answers)
     while not reason and (line := sys.stdin.readline()):
         print(json.dumps(block_ms(step, int(line))), file=answers)
+
+
+def made(ways: Any, way: str, case: Case, samples: Sequence[Tensors]) -> tuple[Step, str]:
+    """Return a way on the inputs that are timed, and why it does not count, or nothing."""
+    try:
+        prepare = ways.WAYS[way](case)
+        others = samples if way not in ways.ONE_SIZE and case.varying else ()
+        return prepare(case.feeds), disagreement(ways, prepare, case, others)
+    except Exception as error:  # frameworks raise anything
+        return lambda: None, first_cause(error)
 
 
 def disagreement(ways: Any, prepare: Prepare, case: Case, others: Sequence[Tensors]) -> str:
