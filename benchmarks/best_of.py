@@ -10,8 +10,12 @@ choice was measured at: each in a process of its own, one at a time, in blocks, 
 pools spin for a while after a call, so there is a pause before every block, and a call that does not count. A
 hand-written way counts where it gives what the module gives, for all samples that it takes. The ratio is the median
 over the rounds of the time of the best hand-written way by that of ours, with its 95 % interval: above 1 ours is
-faster, at least 0.98 is wanted. The best one is the one with the shortest median of these very rounds, so chance
-favours it.
+faster, at least 0.98 is wanted. The best one is the one with the shortest median. Of ways that are as fast as each
+other that would be the luckiest, so each half of the rounds is compared with what was best in the other half.
+
+Like is compared with like. A hand-written call of a framework takes the framework's tensors, placed before, and gives
+such: so does `native`. Those of ONNX Runtime and OpenVINO take and give arrays: so does `infer`. What `infer` takes
+where `native` could be called, and `bind`, are shown besides.
 
 The C library gives freed memory back to the system or keeps it, depending on what a process did before; taking 16 MB
 of outputs back costs as much as an embedding that fills them. So that this favours nobody, all processes keep it.
@@ -38,7 +42,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +54,15 @@ from routes import zoo_of
 from zoo import SIZES
 
 import navcore as nav
-from navcore.contracts import Tensors
+from navcore.contracts import Array, Tensors
 from navcore.engine.shapes import resized
 from navcore.engine.statistics import ratio
+from navcore.errors import UsageError
+from navcore.session import Session
 
 OURS = "navcore, infer"
 BOUND = "navcore, bind"
+NATIVE = "navcore, native"
 STATIC = ", static"
 WANTED = 0.98
 BLOCK_S = 0.1
@@ -133,18 +140,28 @@ def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         with contextlib.ExitStack() as stack:
             written, reasons = by_hand(name, asked, folder, stack)
             case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder)
+            ways = ways_of(asked.framework)
             for way in asked.together:
-                step, reason = made(ways_of(asked.framework), way, case, given.samples)
+                step, reason = made(ways, way, case, given.samples)
                 if reason:
                     reasons[way] = reason
                 else:
                     written[way] = here(step)
             stack.enter_context(session)
-            ours = {OURS: here(lambda: session.infer(feeds)), BOUND: here(session.bind(feeds))}
-            blocks = interleaved({**ours, **written}, asked.rounds)
+            blocks = interleaved({**our_ways(session, feeds, ways.placed), **written}, asked.rounds)
         return figures(session.name, size, blocks, reasons)
     finally:
         shutil.rmtree(folder)
+
+
+def our_ways(session: Session, feeds: Tensors, placed: Callable[[Array], Any]) -> dict[str, Block]:
+    """Return the calls of an active session; `native` only where the runtime has tensors."""
+    ours = {OURS: here(lambda: session.infer(feeds)), BOUND: here(session.bind(feeds))}
+    tensors = {name: placed(array) for name, array in feeds.items()}
+    with contextlib.suppress(UsageError):
+        session.native(tensors)
+        ours[NATIVE] = here(lambda: session.native(tensors))
+    return ours
 
 
 def timed_inputs(package: nav.Package, size: int | None) -> Tensors:
@@ -218,15 +235,14 @@ def figures(
 ) -> dict[str, Any]:
     """Return what is shown and written for one model."""
     medians = {name: statistics.median(values) for name, values in blocks.items()}
-    ours = (OURS, BOUND)
+    ours = [name for name in (NATIVE, OURS, BOUND) if name in blocks]
     best = {}
     for kind in ("", STATIC):
         names = [name for name in medians if name not in ours and name.endswith(STATIC) == bool(kind)]
         if names:
-            first = min(names, key=medians.__getitem__)
-            ratios = {name: ratio(blocks[first], blocks[name]) for name in ours}
-            told = {name: [found.value, found.low, found.high] for name, found in ratios.items()}
-            best[kind or "varying"] = {"way": first, "ratios": told}
+            found = {name: ratio(best_blocks(blocks, names), blocks[name]) for name in ours}
+            ratios = {name: [each.value, each.low, each.high] for name, each in found.items()}
+            best[kind or "varying"] = {"way": min(names, key=medians.__getitem__), "ratios": ratios}
     return {
         "choice": choice,
         "batch_size": size,
@@ -235,6 +251,12 @@ def figures(
         "best": best,
         "blocks_ms": dict(blocks),
     }
+
+
+def best_blocks(blocks: Mapping[str, list[float]], names: Sequence[str]) -> list[float]:
+    """Return the times of the way that is best in the other half of the rounds, round by round."""
+    halves = [min(names, key=lambda name: statistics.median(blocks[name][half::2] or blocks[name])) for half in (0, 1)]
+    return [blocks[halves[1 - place % 2]][place] for place in range(len(blocks[names[0]]))]
 
 
 def show_ways(name: str, model: Mapping[str, Any]) -> None:
@@ -250,12 +272,15 @@ def show_ways(name: str, model: Mapping[str, Any]) -> None:
 def show(found: Mapping[str, Any]) -> None:
     """Print the table."""
     print(f"\nspeed of ours against the best hand-written way, at least {WANTED} wanted:\n")
-    print(f"{'model':<16}{'batch':>6}  {'our choice':<40}{'best by hand':<24}{'infer':<24}bind")
+    print(f"{'model':<16}{'batch':>6}  {'our choice':<40}{'best by hand':<18}{'like for like':<30}{'infer':<23}bind")
     for name, told in found.items():
         for best in told["best"].values():
-            infer, bound = (_interval(best["ratios"][way]) for way in (OURS, BOUND))
+            ratios = best["ratios"]
+            like = NATIVE if NATIVE in ratios else OURS
+            infer, bound = _interval(ratios[OURS]), _interval(ratios[BOUND])
+            same = f"{_interval(ratios[like])} {like.rpartition(' ')[2]}"
             size = told["batch_size"] or "-"
-            print(f"{name:<16}{size:>6}  {told['choice']:<40}{best['way']:<24}{infer:<24}{bound}")
+            print(f"{name:<16}{size:>6}  {told['choice']:<40}{best['way']:<18}{same:<30}{infer:<23}{bound}")
 
 
 def _interval(values: list[float]) -> str:

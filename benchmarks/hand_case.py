@@ -13,7 +13,7 @@ import numpy as np
 
 from navcore.contracts import Array, Model, Tensors
 
-__all__ = ["WRITTEN", "Case", "Prepare", "Step", "on_onnx_runtime", "on_openvino", "ways_of"]
+__all__ = ["WRITTEN", "Case", "Prepare", "Step", "on_onnx_runtime", "on_openvino", "once", "ways_of"]
 
 Step = Callable[[], Any]
 """One call on inputs that were placed before; returns what the runtime gives."""
@@ -53,10 +53,21 @@ def ways_of(framework: str) -> Any:
     """Return the module of a framework's ways.
 
     It has WAYS, from a name to a function from a Case to a Prepare, of which `eager` is what the others have to agree
-    with; EXPORTS, those ways that fix or keep sizes; ONE_SIZE, those that other sizes than the timed one slow down; and
-    `arrays_of`, which returns what a step gave as arrays.
+    with; EXPORTS, those ways that fix or keep sizes; ONE_SIZE, those that other sizes than the timed one slow down;
+    `placed`, which returns an array as a tensor of the framework; and `arrays_of`, which returns what a step gave as
+    arrays.
     """
     return import_module(WRITTEN[framework])
+
+
+_MADE: dict[int, tuple[Array, Any]] = {}
+
+
+def once(array: Array, make: Callable[[], Any]) -> Any:
+    """Return what was made of this very array the first time, so that all ways of a process read the same memory."""
+    if id(array) not in _MADE:
+        _MADE[id(array)] = (array, make())  # an array that lives keeps its id
+    return _MADE[id(array)][1]
 
 
 def on_onnx_runtime(path: str, order: Sequence[str]) -> Prepare:

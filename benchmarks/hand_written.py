@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino
+from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino, once
 
 from navcore.contracts import Array, Tensors
 
-__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of"]
+__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of", "placed"]
 
 
 def _arguments(case: Case, feeds: Tensors) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return positional and keyword arguments of the module."""
-    positional, keywords = case.model.call.arguments([_tensor(feeds[name]) for name in case.model.call.inputs])
+    positional, keywords = case.model.call.arguments([placed(feeds[name]) for name in case.model.call.inputs])
     return tuple(positional), dict(keywords)
 
 
@@ -30,7 +30,7 @@ def _open_axes(case: Case) -> Any:
 
     if not case.varying:
         return None
-    tensors = [_tensor(case.feeds[name]) for name in case.model.call.inputs]
+    tensors = [placed(case.feeds[name]) for name in case.model.call.inputs]
     positional, keywords = case.model.call.arguments(tensors)
     bound = inspect.signature(case.module.forward).bind(*positional, **keywords)
     axes = {
@@ -40,12 +40,13 @@ def _open_axes(case: Case) -> Any:
     return torch.utils._pytree.tree_map(lambda leaf: axes.get(id(leaf)), dict(bound.arguments))
 
 
-def _tensor(array: Array) -> Any:
+def placed(array: Array) -> Any:
+    """Return a tensor of the same numbers."""
     import torch
 
     from nav_torch.tensors import to_tensor
 
-    return to_tensor(array, torch.device("cpu"))
+    return once(array, lambda: to_tensor(array, torch.device("cpu")))
 
 
 def arrays_of(outputs: Any) -> list[Array]:
@@ -139,7 +140,7 @@ def _order(case: Case) -> list[str]:
     """Return the names of the inputs in the order in which torch flattens the arguments, which is that of the graph."""
     import torch
 
-    tensors = {name: _tensor(case.feeds[name]) for name in case.model.call.inputs}
+    tensors = {name: placed(case.feeds[name]) for name in case.model.call.inputs}
     names = {id(tensor): name for name, tensor in tensors.items()}
     positional, keywords = case.model.call.arguments(tensors.values())
     leaves = torch.utils._pytree.tree_leaves((tuple(positional), dict(keywords)))

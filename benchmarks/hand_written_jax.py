@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino
+from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino, once
 
 from navcore.contracts import Array, Tensors
 
-__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of"]
+__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of", "placed"]
 
 
 def arrays_of(outputs: Any) -> list[Array]:
@@ -20,11 +20,18 @@ def arrays_of(outputs: Any) -> list[Array]:
     return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(outputs)]
 
 
+def placed(array: Array) -> Any:
+    """Return an array of JAX with the same numbers."""
+    import jax
+
+    return once(array, lambda: jax.device_put(array))
+
+
 def _calling(function: Callable[..., Any], case: Case) -> Prepare:
     import jax
 
     def prepare(feeds: Tensors) -> Step:
-        arrays = [jax.device_put(feeds[name]) for name in case.model.call.inputs]
+        arrays = [placed(feeds[name]) for name in case.model.call.inputs]
         return lambda: jax.block_until_ready(function(*arrays))
 
     return prepare

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino
+from hand_case import Case, Prepare, Step, on_onnx_runtime, on_openvino, once
 
 from navcore.contracts import Array, Tensors
 
-__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of"]
+__all__ = ["EXPORTS", "ONE_SIZE", "WAYS", "arrays_of", "placed"]
 
 
 def arrays_of(outputs: Any) -> list[Array]:
@@ -20,11 +20,16 @@ def arrays_of(outputs: Any) -> list[Array]:
     return [np.asarray(leaf) for leaf in tensorflow.nest.flatten(outputs)]
 
 
-def _calling(function: Callable[..., Any], case: Case) -> Prepare:
+def placed(array: Array) -> Any:
+    """Return a tensor of the same numbers."""
     import tensorflow
 
+    return once(array, lambda: tensorflow.convert_to_tensor(array))
+
+
+def _calling(function: Callable[..., Any], case: Case) -> Prepare:
     def prepare(feeds: Tensors) -> Step:
-        tensors = [tensorflow.convert_to_tensor(feeds[name]) for name in case.model.call.inputs]
+        tensors = [placed(feeds[name]) for name in case.model.call.inputs]
         positional, keywords = case.model.call.arguments(tensors)
         return lambda: function(*positional, **keywords)
 
@@ -65,7 +70,7 @@ def saved(case: Case) -> Prepare:
     names = list(function.structured_input_signature[1])
 
     def prepare(feeds: Tensors) -> Step:
-        given = {name: tensorflow.convert_to_tensor(array) for name, array in _by_name(case, names, feeds).items()}
+        given = {name: placed(array) for name, array in _by_name(case, names, feeds).items()}
         return lambda: (loaded, function(**given))[1]  # the variables live as long as what was loaded
 
     return prepare

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from best_of import BOUND, OURS, STATIC, figures, interleaved
-from hand_case import WRITTEN, Case, ways_of
+from best_of import BOUND, NATIVE, OURS, STATIC, best_blocks, figures, interleaved, our_ways, show
+from hand_case import WRITTEN, Case, once, ways_of
 from hand_worker import difference, disagreement, first_cause
 
 import nav_jax
 from nav_jax.describe import describe
 from navcore.contracts import Model
 from navcore.domain import Names, Signature, TensorSpec
+from navcore.errors import UsageError
 from navcore.formats import Format
 
 ROUNDS = 8
@@ -38,6 +40,53 @@ def test_a_ratio_below_one_says_that_ours_is_slower() -> None:
 
     assert [0.75] * 3 == pytest.approx(ratios[OURS])
     assert [1.5] * 3 == pytest.approx(ratios[BOUND])
+
+
+def test_each_half_of_the_rounds_is_compared_with_what_was_best_in_the_other() -> None:
+    blocks = {"lucky first": [1.0, 3.0, 1.0, 3.0], "lucky then": [3.0, 2.0, 3.0, 2.0]}
+
+    assert [3.0, 3.0, 3.0, 3.0] == best_blocks(blocks, list(blocks))
+    assert [1.0] == best_blocks({"one": [1.0], "other": [2.0]}, ["one", "other"])
+
+
+def test_like_is_compared_with_like(capsys: pytest.CaptureFixture[str]) -> None:
+    slow, quick = [2.0] * ROUNDS, [1.0] * ROUNDS
+    arrays = figures("a on A", 8, {OURS: slow, BOUND: quick, "eager": quick}, {})
+    tensors = figures("b on B", 8, {OURS: slow, BOUND: quick, NATIVE: quick, "eager": quick}, {})
+    show({"one": arrays, "other": tensors})
+
+    one, other = capsys.readouterr().out.splitlines()[-2:]
+    assert "eager             0.500 [0.500, 0.500] infer" in one
+    assert "eager             1.000 [1.000, 1.000] native" in other
+
+
+@pytest.mark.parametrize("has_tensors", [True, False])
+def test_tensors_are_timed_where_the_runtime_takes_them(has_tensors: bool) -> None:
+    class Told:
+        def infer(self, feeds: Any) -> Any:
+            return feeds
+
+        def bind(self, feeds: Any) -> Any:
+            return lambda: feeds
+
+        def native(self, feeds: Any) -> Any:
+            if not has_tensors:
+                raise UsageError("no tensors", "use infer()")
+            assert {"x": "1.0"} == feeds
+            return feeds
+
+    ours = our_ways(Told(), {"x": np.float32(1.0)}, str)  # type: ignore[arg-type, dict-item]
+
+    assert [OURS, BOUND] + [NATIVE] * has_tensors == list(ours)
+    assert all(block(1) >= 0 for block in ours.values())
+
+
+def test_all_ways_of_a_process_read_the_same_memory() -> None:
+    array = np.ones(3, np.float32)
+    made = once(array, object)
+
+    assert made is once(array, object)
+    assert made is not once(array.copy(), object)
 
 
 def test_ways_for_one_size_only_are_told_apart() -> None:

@@ -93,7 +93,7 @@ class TestTensorFlowSavedModelCPU(RunnerSuite):
 
     def test_tensors_go_in_and_out(self, tool: Any, model: Model) -> None:
         with tool.open(model, DeviceKind.CPU) as infer:
-            outputs = infer.native(image=tf.ones((2, 6, 6, 2)), extra=tf.ones((2, 4)))
+            outputs = infer.native(tf.ones((2, 6, 6, 2)), tf.ones((2, 4)))
 
         assert isinstance(outputs["logits"], tf.Tensor)
 

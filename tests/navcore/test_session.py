@@ -1,4 +1,4 @@
-"""Session: arrays in another byte order."""
+"""Session: arrays in another byte order, and tensors of a framework."""
 
 from __future__ import annotations
 
@@ -38,3 +38,28 @@ def test_what_a_runtime_is_given_has_this_machines_byte_order(package: nav.Packa
 def test_binding_refuses_what_it_would_have_to_copy(package: nav.Package) -> None:
     with package.get_runner() as session, pytest.raises(UsageError, match="input 'x' has bytes in the other order"):
         session.bind(SWAPPED)
+
+
+def test_a_runtime_without_tensors_of_its_own_says_what_to_call(package: nav.Package) -> None:
+    with (
+        package.get_runner() as session,
+        pytest.raises(UsageError, match=r"has no tensors of its own\n.*use infer\(\)"),
+    ):
+        session.native({"x": X})
+
+
+def test_tensors_of_a_framework_are_looked_at_once_for_each_shape_and_dtype(package: nav.Package) -> None:
+    given: list[np.ndarray] = []
+    with package.get_runner() as session:
+        infer = session._infer
+        assert infer is not None
+        infer.native = lambda x: (given.append(x), {"y": x})[1]
+        for array in (X, X[:1], X):
+            assert session.native({"x": array})["y"] is array
+        assert 2 == len(session._usual)
+        with pytest.raises(UsageError, match=r"was given int8\n  fix: cast it to float32"):
+            session.native({"x": X.astype(np.int8)})
+        with pytest.raises(UsageError, match=r"missing: x; unknown: z"):
+            session.native({"z": X})
+
+    assert 3 == len(given)

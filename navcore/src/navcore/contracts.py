@@ -255,10 +255,11 @@ class Runner(Tool):
     def open(self, model: Model, device: DeviceKind) -> AbstractContextManager[Infer]:
         """Load the model, give a callable that runs it, and release everything on exit.
 
-        The Infer may also have `bind(feeds) -> step`, `synchronize()`, `native(*args, **kwargs)`, `placement()` and
-        `notes() -> tuple[str, ...]`, sentences about what the runtime has done so far, such as compiling; a runner
-        that offers none is complete. For a model that changes as it is called, `restart()` makes it what it was when
-        it was opened; it is called before and after every call whose outputs are compared, and every timed block.
+        The Infer may also have `bind(feeds) -> step`, `synchronize()`, `placement()`, `notes() -> tuple[str, ...]`,
+        sentences about what the runtime has done so far, such as compiling, and `native(*tensors)`, which takes the
+        framework's own tensors in the order of the signature's inputs and gives such, by name; a runner that offers
+        none is complete. For a model that changes as it is called, `restart()` makes it what it was when it was opened;
+        it is called before and after every call whose outputs are compared, and every timed block.
         """
 
 

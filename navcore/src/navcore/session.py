@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +17,9 @@ from navcore.engine.shapes import dtype_name
 from navcore.errors import UsageError, nearest
 
 __all__ = ["Session"]
+
+_REMEMBERED = 1024
+"""Dtypes and shapes of tensors that were found to be good."""
 
 
 @attrs.define(eq=False)
@@ -41,6 +44,10 @@ class Session:
     _guard: _Guard = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: _Guard(self.signature), takes_self=True)
     )
+    _names: tuple[str, ...] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: self.signature.input_names, takes_self=True)
+    )
+    _usual: set[tuple[Any, ...]] = attrs.field(init=False, repr=False, factory=set)
     _keep: object = attrs.field(default=None, repr=False)  # the private folder that the model lies in, if it does
 
     @property
@@ -98,20 +105,53 @@ class Session:
         bind: Callable[[Tensors], Callable[[], Tensors]] | None = getattr(infer, "bind", None)
         return (lambda: infer(checked)) if bind is None else bind(checked)
 
+    def native(self, feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run the model once on tensors of the runtime's own framework, and return such, by name.
+
+        For what stays in one framework: nothing becomes an array, and nothing is copied. Tensors are shared as in a
+        call of the framework itself: a model that writes to its inputs writes to these, outputs may be views of them,
+        and what runs on a GPU may not have finished.
+
+        Args:
+            feeds: One tensor per input, on the device of the session, with the signature's dtypes and shapes.
+
+        Raises:
+            UsageError: As for `infer`; the tensors are another framework's; or the runtime has none but arrays.
+        """
+        if self._infer is None:
+            raise self._not_active()
+        native: Callable[..., Mapping[str, Any]] | None = getattr(self._infer, "native", None)
+        if native is None:
+            raise UsageError(f"{self.name} has no tensors of its own", "use infer(), which takes and gives arrays")
+        if type(feeds) is not dict or len(feeds) != len(self._names) or not all(map(feeds.__contains__, self._names)):
+            _check_names(feeds, self.signature)
+        tensors = [feeds[name] for name in self._names]
+        kinds = tuple([(getattr(each, "dtype", None), getattr(each, "shape", None)) for each in tensors])
+        if kinds not in self._usual:
+            self._check_tensors(tensors)
+            if len(self._usual) < _REMEMBERED:  # looking takes longer than many a model
+                self._usual.add(kinds)
+        return native(*tensors)
+
     def _not_active(self) -> UsageError:
         return UsageError(f"{self.name} is not active", "use it in a `with` block, or call activate() first")
 
     def _checked(self, feeds: Tensors) -> Tensors:
-        if not isinstance(feeds, Mapping):
-            raise UsageError(
-                f"the inputs are given as a {type(feeds).__name__}",
-                f"give a dict by name: {{{', '.join(f'{name!r}: ...' for name in self.signature.input_names)}}}",
-            )
         _check_names(feeds, self.signature)
         for spec in self.signature.inputs:
-            _check_array(np.asarray(feeds[spec.name]), spec)
+            array = np.asarray(feeds[spec.name])
+            _check_fits(spec, dtype_name(array), array.shape, f"cast it: {spec.name}.astype({spec.dtype!r})")
         self._check_sizes({name: np.shape(feeds[name]) for name in self.signature.input_names})
         return {name: _native(np.asarray(feeds[name])) for name in self.signature.input_names}
+
+    def _check_tensors(self, tensors: Sequence[Any]) -> None:
+        shapes = {}
+        for spec, tensor in zip(self.signature.inputs, tensors, strict=True):
+            if not hasattr(tensor, "shape") or not hasattr(tensor, "dtype"):
+                raise UsageError(f"input {spec} was given a {type(tensor).__name__}", "give a tensor")
+            shapes[spec.name] = tuple(tensor.shape)
+            _check_fits(spec, _tensor_dtype(tensor), shapes[spec.name], f"cast it to {spec.dtype}")
+        self._check_sizes(shapes)
 
     def _check_sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         if beyond := self.signature.beyond(shapes):
@@ -183,7 +223,12 @@ def _check_byte_order(feeds: Tensors) -> None:
             )
 
 
-def _check_names(feeds: Tensors, signature: Signature) -> None:
+def _check_names(feeds: Mapping[str, Any], signature: Signature) -> None:
+    if not isinstance(feeds, Mapping):
+        raise UsageError(
+            f"the inputs are given as a {type(feeds).__name__}",
+            f"give a dict by name: {{{', '.join(f'{name!r}: ...' for name in signature.input_names)}}}",
+        )
     missing = [name for name in signature.input_names if name not in feeds]
     unknown = [name for name in feeds if name not in signature.input_names]
     if missing or unknown:
@@ -196,11 +241,16 @@ def _check_names(feeds: Tensors, signature: Signature) -> None:
         )
 
 
-def _check_array(array: Array, spec: TensorSpec) -> None:
-    if dtype_name(array) != spec.dtype:
-        raise UsageError(f"input {spec} was given {dtype_name(array)}", f"cast it: {spec.name}.astype({spec.dtype!r})")
-    fits = len(array.shape) == len(spec.shape) and all(
-        isinstance(wanted, str) or wanted == got for wanted, got in zip(spec.shape, array.shape, strict=True)
+def _check_fits(spec: TensorSpec, dtype: str, shape: Sequence[int], cast: str) -> None:
+    if dtype != spec.dtype:
+        raise UsageError(f"input {spec} was given {dtype}", cast)
+    fits = len(shape) == len(spec.shape) and all(
+        isinstance(wanted, str) or wanted == got for wanted, got in zip(spec.shape, shape, strict=True)
     )
     if not fits:
-        raise UsageError(f"input {spec} was given shape {list(array.shape)}", "give it the signature's shape")
+        raise UsageError(f"input {spec} was given shape {list(shape)}", "give it the signature's shape")
+
+
+def _tensor_dtype(tensor: Any) -> str:
+    """Return the dtype's name without that of its framework: `float32`."""
+    return getattr(tensor.dtype, "name", None) or str(tensor.dtype).rpartition(".")[2]

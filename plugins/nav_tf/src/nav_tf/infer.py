@@ -54,10 +54,10 @@ class TfInfer:
         arrays = [feeds[name] for name in self._inputs]
         return self._run(arrays) if self._first is None else self._first.call(self._run, arrays)
 
-    def native(self, **tensors: Any) -> Any:
-        """Run on tensors by input name, and return tensors by output name."""
+    def native(self, *tensors: Any) -> Any:
+        """Run on tensors of TensorFlow, in the order of the inputs, and return such by name."""
         with on_device(self._device):
-            return self._function(**tensors)
+            return self._function(**dict(zip(self._inputs, tensors, strict=True)))
 
     def notes(self) -> tuple[str, ...]:
         """Return how often it was compiled, and how long the calls took that did."""

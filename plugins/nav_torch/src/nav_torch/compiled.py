@@ -66,23 +66,32 @@ class CompiledInfer:
     _eager: int = 0
 
     def __call__(self, feeds: Tensors) -> Tensors:
-        if self.check is not None:
-            self.check()
-        shapes = tuple([array.shape for array in feeds.values()])
-        if shapes in self._seen:
-            return self._counted(feeds, new=False)
-        with self.first_calls():
-            outputs = self._counted(feeds, new=True)
-        self._seen.add(shapes)
+        outputs: Tensors = self._noted([array.shape for array in feeds.values()], self.infer, feeds)
+        return outputs
+
+    def native(self, *tensors: Any) -> dict[str, Any]:
+        """Run on these very tensors, and return tensors by name."""
+        outputs: dict[str, Any] = self._noted([tensor.shape for tensor in tensors], self.infer.native, *tensors)
         return outputs
 
     def restart(self) -> None:
         """Put back what the module held when it was opened."""
         self.infer.restart()
 
-    def _counted(self, feeds: Tensors, *, new: bool) -> Tensors:
+    def _noted(self, sizes: list[tuple[int, ...]], call: Callable[..., Any], *given: Any) -> Any:
+        if self.check is not None:
+            self.check()
+        shapes = tuple(sizes)
+        if shapes in self._seen:
+            return self._counted(call, given, new=False)
+        with self.first_calls():
+            outputs = self._counted(call, given, new=True)
+        self._seen.add(shapes)
+        return outputs
+
+    def _counted(self, call: Callable[..., Any], given: tuple[Any, ...], *, new: bool) -> Any:
         before, start = self.graphs.count, time.perf_counter()
-        outputs = self.infer(feeds)
+        outputs = call(*given)
         if self.graphs.count > before:
             self._seconds += time.perf_counter() - start
             self._for_shapes += new and self._calls > 0

@@ -15,6 +15,7 @@ from nav_torch.handed_over import handed_over
 from nav_torch.tensors import shared_tensor, to_tensor
 from nav_torch.untouched import undisturbed
 from navcore.contracts import Array, Model, Tensors
+from navcore.errors import UsageError
 
 __all__ = ["AS_GIVEN", "LiveInfer", "Passage", "infer_artifact", "infer_live"]
 
@@ -85,6 +86,10 @@ class LiveInfer:
         if self.put_back is not None:  # a call more or less makes a difference
             return lambda: self.infer(feeds)
         return self.infer.bind(feeds)
+
+    def native(self, *tensors: Any) -> dict[str, Any]:
+        """Run the module on these very tensors, and return tensors by name."""
+        return self.infer.native(*tensors)
 
     def restart(self) -> None:
         """Put back what the module held when it was opened."""
@@ -161,6 +166,17 @@ class _TensorInfer:
         tensors = [shared_tensor(feeds[name], self.device) for name in self.names]
         return lambda: self._outputs(tensors)
 
+    def native(self, *tensors: Any) -> dict[str, Any]:
+        """Run on these very tensors, in the order of the names, and return tensors by name.
+
+        Raises:
+            UsageError: One is no tensor of torch, or on another device.
+        """
+        for name, tensor in zip(self.names, tensors, strict=True):
+            _check_placed(name, tensor, self.device)
+        with undisturbed(self._draws):
+            return self.run(tensors)
+
     def _writes(self, feeds: Tensors) -> bool:
         """Return whether a call on copies changes them."""
         copies = [np.array(feeds[name]) for name in self.names]
@@ -171,6 +187,20 @@ class _TensorInfer:
         with undisturbed(self._draws):
             outputs = self.run(tensors)
         return handed_over(outputs)
+
+
+def _check_placed(name: str, tensor: Any, device: Any) -> None:
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
+        raise UsageError(
+            f"input {name!r} was given a {type(tensor).__name__}, and the model runs on tensors of torch",
+            f"give torch.as_tensor({name}), or call infer() with arrays",
+        )
+    if tensor.device.type != device.type:
+        raise UsageError(
+            f"input {name!r} is on {tensor.device}, and the model runs on {device}", f"give {name}.to({str(device)!r})"
+        )
 
 
 def _read_tensor(array: Array, device: Any) -> Any:

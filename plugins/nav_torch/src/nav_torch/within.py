@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -44,17 +45,25 @@ class _Within:
     _good: set[tuple[tuple[int, ...], ...]] = attrs.field(factory=set, init=False)
 
     def __call__(self, feeds: Tensors) -> Tensors:
-        self._check(feeds)
+        self._check(self._shapes(feeds))
         return self.infer(feeds)
 
     def bind(self, feeds: Tensors) -> Callable[[], Tensors]:
         """Return a step that runs on these very arrays, whose sizes are looked at once."""
-        self._check(feeds)
+        self._check(self._shapes(feeds))
         bind: Callable[[Tensors], Callable[[], Tensors]] | None = getattr(self.infer, "bind", None)
         return (lambda: self.infer(feeds)) if bind is None else bind(feeds)
 
-    def _check(self, feeds: Tensors) -> None:
-        shapes = tuple([feeds[name].shape for name in self._names])
+    def native(self, *tensors: Any) -> Mapping[str, Any]:
+        """Run on these very tensors, in the order of the signature, and return tensors by name."""
+        self._check(tuple([tensor.shape for tensor in tensors]))
+        outputs: Mapping[str, Any] = self.infer.native(*tensors)  # type: ignore[attr-defined]  # as all of torch have
+        return outputs
+
+    def _shapes(self, feeds: Tensors) -> tuple[tuple[int, ...], ...]:
+        return tuple([feeds[name].shape for name in self._names])
+
+    def _check(self, shapes: tuple[tuple[int, ...], ...]) -> None:
         if shapes in self._good:
             return
         if beyond := self.signature.beyond(dict(zip(self._names, shapes, strict=True))):
