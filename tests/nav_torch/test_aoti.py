@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -127,11 +128,13 @@ def test_it_is_right_inside_of_its_ranges(batch: int, height: int, infer: Infer,
     ("batch", "height", "reason"),
     [(64, 8, "batch is 64, and it is good for batch 1 to 63"), (2, 1, "dim_2 is 1, and it is good for dim_2 ")],
 )
-def test_sizes_outside_of_its_ranges_are_refused(batch: int, height: int, reason: str, infer: Infer) -> None:
-    with pytest.raises(SizeError) as caught:
-        infer(feeds(batch, height))
+def test_sizes_outside_of_its_ranges_are_refused(batch: int, height: int, reason: str, infer: Any) -> None:
+    tensors = [torch.from_numpy(array) for array in feeds(batch, height).values()]
+    for call in (lambda: infer(feeds(batch, height)), lambda: infer.native(*tensors)):
+        with pytest.raises(SizeError) as caught:
+            call()
 
-    assert f"inputs are outside of what was compiled: {reason}" in caught.value.cause
+        assert f"inputs are outside of what was compiled: {reason}" in caught.value.cause
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from nav_torch import plugin
 from nav_torch.convert_aoti import AOTInductorConverter
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.export_torchscript import TorchScriptExporter
-from nav_torch.within import SizeError
 from navcore.contracts import Model
 from navcore.domain import DeviceKind, Status
 from navcore.errors import UsageError
@@ -79,21 +78,6 @@ def test_every_runner_gives_for_tensors_what_it_gives_for_arrays(
         torch.testing.assert_close(outputs[output], expected)
     assert torch.equal(state, torch.get_rng_state())
     assert torch.is_grad_enabled()
-
-
-def test_an_aotinductor_package_refuses_tensors_that_it_was_not_compiled_for(
-    linear: nn.Module, model_of: Callable[..., Model], tmp_path: Path
-) -> None:
-    source = model_of(linear, [torch.ones(4, 3), torch.ones(2, 3)])
-    program = written(ExportedProgramExporter(), source, tmp_path / "program")
-    package = written(AOTInductorConverter(), program, tmp_path / "package")
-    (bounds,) = package.signature.ranges
-    assert bounds.largest is not None
-    (runner,) = [each for each in plugin.nav_runners() if each.name == "TorchAOTInductorCPU"]
-    with runner.open(package, DeviceKind.CPU) as infer:
-        assert (bounds.largest, 2) == infer.native(torch.ones(bounds.largest, 3))["output__0"].shape
-        with pytest.raises(SizeError, match=f"batch is {bounds.largest + 1}, and it is good for batch"):
-            infer.native(torch.ones(bounds.largest + 1, 3))
 
 
 def test_a_module_that_draws_goes_on_with_its_own_numbers(model_of: Callable[..., Model]) -> None:
