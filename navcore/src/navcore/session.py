@@ -108,9 +108,9 @@ class Session:
     def native(self, feeds: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the model once on tensors of the runtime's own framework, and return such, by name.
 
-        For what stays in one framework: nothing becomes an array, and nothing is copied. Tensors are shared as in a
-        call of the framework itself: a model that writes to its inputs writes to these, outputs may be views of them,
-        and what runs on a GPU may not have finished.
+        For what stays in one framework: nothing becomes an array, and nothing is copied. It is as when the framework
+        itself calls the model, without gradients: a model that writes to its inputs writes to these, outputs may share
+        memory with them or with the model, and what runs on a GPU may not have finished.
 
         Args:
             feeds: One tensor per input, on the device of the session, with the signature's dtypes and shapes.
