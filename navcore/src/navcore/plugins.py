@@ -20,6 +20,7 @@ from navcore.contracts import Description, Model
 from navcore.domain import Event, Names
 from navcore.errors import first_line
 from navcore.formats import Format
+from navcore.keywords import checked_keywords
 from navcore.known import FIRST_PARTY
 from navcore.registry import Plugin, Problem, Registry
 
@@ -35,6 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 _BUILT_IN: Mapping[str, object] = {"navcore.python": python_model, "navcore.strategies": strategies}
 
 
+@checked_keywords
 def load_plugins(extra: Iterable[object] = (), *, installed: bool = True) -> Registry:
     """Load plugins and return what they provide; what is wrong with any of them is in `.problems`.
 
