@@ -18,7 +18,7 @@ import navcore.strategies as strategies
 from navcore.collect import Claim, collect, nearest_hook
 from navcore.contracts import Description, Model
 from navcore.domain import Event, Names
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 from navcore.formats import Format
 from navcore.keywords import checked_keywords
 from navcore.known import FIRST_PARTY
@@ -84,7 +84,7 @@ class _Loading:
         try:
             loaded = entry_point.load()
             plugin = loaded() if isinstance(loaded, type) else loaded
-        except (Exception, SystemExit) as error:  # a stranger's import may raise anything
+        except any_failure() as error:  # a stranger's import may raise anything
             reason = f"`{entry_point.value}` cannot be imported: {type(error).__name__}: {error}"
             self._problem(entry_point.name, version, reason, "upgrade or uninstall it")
             return
@@ -217,7 +217,7 @@ class _Notify:
     def __call__(self, event: Event) -> None:
         try:
             self.caller(event=event)
-        except (Exception, SystemExit):  # an observer must not end the run that it observes
+        except any_failure():  # an observer must not end the run that it observes
             if not self.failed:
                 _LOGGER.exception("plugin %r failed in nav_event; later failures are not logged", self.name)
             self.failed = True

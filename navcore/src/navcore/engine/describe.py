@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from navcore.contracts import Array, Description, Infer, Model, Runner, Tensors
 from navcore.domain import Failure, Request, Signature
 from navcore.engine.candidate import Candidate, LocalCandidate
+from navcore.engine.dataloader import first_samples
 from navcore.engine.failures import FATAL, StepFailed
 from navcore.engine.further_sizes import further_sizes
 from navcore.engine.generate import generate
@@ -22,7 +22,15 @@ from navcore.engine.recognise import kind_of
 from navcore.engine.rest import Rest, rest_of
 from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
 from navcore.engine.usage import runtime_notes
-from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
+from navcore.errors import (
+    DataloaderError,
+    ModelFileError,
+    NavError,
+    PluginError,
+    UnrecognisedModelError,
+    any_failure,
+    first_line,
+)
 from navcore.formats import Format
 from navcore.registry import Plugin
 
@@ -203,12 +211,7 @@ def _descriptions(
                 "pass dataloader=[sample, ...]",
             )
         return _declared(model, plugin, request)
-    samples = list(itertools.islice(_told(dataloader), request.sample_count))
-    if not samples:
-        raise DataloaderError(
-            "the dataloader gave no samples",
-            "pass at least one sample, for example dataloader=[sample]; a generator that was read before is empty",
-        )
+    samples = first_samples(dataloader, request.sample_count)
     descriptions = [_describe(plugin, model, sample, request) for sample in samples]
     for index, description in enumerate(descriptions[1:], start=1):
         if description.call != descriptions[0].call or list(description.inputs) != list(descriptions[0].inputs):
@@ -233,30 +236,6 @@ def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
             )
 
 
-def _told(dataloader: Iterable[Any]) -> Iterator[Any]:
-    """Yield the samples; what goes wrong in the user's own code is said to have gone wrong there."""
-    try:
-        samples = iter(dataloader)
-    except TypeError:
-        raise DataloaderError(
-            f"the dataloader is a {type(dataloader).__name__}, which cannot be iterated over",
-            "pass a list of samples, a torch DataLoader, or another iterable",
-        ) from None
-    for index in itertools.count():
-        try:
-            sample = next(samples)
-        except StopIteration:
-            return
-        except NavError:
-            raise
-        except Exception as error:  # the user's dataloader may raise anything
-            raise DataloaderError(
-                f"the dataloader failed at sample {index}: {type(error).__name__}: {first_line(error)}",
-                "iterate over it by hand to see where",
-            ) from error
-        yield sample
-
-
 def _declared(model: Any, plugin: Plugin, request: Request) -> tuple[list[Description], list[str]]:
     """Descriptions with seeded inputs made from the signature that the model declares."""
     declared = _describe(plugin, model, None, request)
@@ -279,7 +258,7 @@ def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Desc
         description = plugin.describe(model, sample, request.names)
     except NavError:
         raise
-    except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
+    except any_failure() as error:  # a stranger's hook may raise anything
         raise PluginError(
             f"plugin {plugin.name!r} ({plugin.version}) failed to describe a sample: "
             f"{type(error).__name__}: {first_line(error)}",
@@ -307,7 +286,7 @@ def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
         raise _refused(inputs, index, error.failure.reason) from error
     except DataloaderError as error:
         raise DataloaderError(f"sample {index}: {error.cause}", error.fix) from error
-    except Exception as error:  # the user's model may raise anything
+    except any_failure() as error:  # the user's model may raise anything
         raise _refused(inputs, index, f"{type(error).__name__}: {first_line(error)}") from error
 
 

@@ -17,7 +17,7 @@ from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
 from nav_torch.tree import flatten
 from nav_torch.untouched import in_training_mode, untouched
 from navcore.contracts import Description, Names, Tensors
-from navcore.errors import DataloaderError, NavError, UsageError
+from navcore.errors import DataloaderError, NavError, UsageError, any_failure
 
 __all__ = ["describe"]
 
@@ -82,7 +82,7 @@ class _Reference:
                 result = self.module(*arguments, **keywords)
             except NavError:
                 raise
-            except Exception as error:  # the user's model may raise anything
+            except any_failure() as error:  # the user's model may raise anything
                 raise _refusal(self.module, self.call, inputs, error) from error
             outputs = {name: to_array(tensor) for name, tensor in self.call.named_outputs(result).items()}
             self._note_left_out(result)
@@ -102,7 +102,7 @@ class _Reference:
             self.left_out["__".join(map(str, path)) or "something"] = kind
 
 
-def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: Exception) -> DataloaderError:
+def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: BaseException) -> DataloaderError:
     reason = (str(error).strip().splitlines() or ["no message"])[0]
     return DataloaderError(
         f"{type(module).__name__} refuses the sample ({shapes_of(inputs)}), called as {call!r}: "
