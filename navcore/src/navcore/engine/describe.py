@@ -213,6 +213,7 @@ def _descriptions(
         return _declared(model, plugin, request)
     samples = first_samples(dataloader, request.sample_count)
     descriptions = [_describe(plugin, model, sample, request) for sample in samples]
+    _check_values(descriptions[0].inputs)
     for index, description in enumerate(descriptions[1:], start=1):
         if description.call != descriptions[0].call or list(description.inputs) != list(descriptions[0].inputs):
             raise DataloaderError(
@@ -223,6 +224,16 @@ def _descriptions(
             )
         _check_same_kind(descriptions[0].inputs, description.inputs, index)
     return descriptions, []
+
+
+def _check_values(first: Tensors) -> None:
+    """Refuse a first sample without any value, which is the one that is timed; later ones only have to be taken."""
+    with_axes = [array for array in first.values() if array.ndim]
+    if with_axes and not any(array.size for array in with_axes):
+        raise DataloaderError(
+            f"sample 0 is empty ({_shapes(first)}): with a dimension of size 0 there is nothing to compare or to time",
+            "leave empty batches out of the dataloader, or give a batch of one or more first",
+        )
 
 
 def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
@@ -285,17 +296,24 @@ def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
             raise
         raise _refused(inputs, index, error.failure.reason) from error
     except DataloaderError as error:
-        raise DataloaderError(f"sample {index}: {error.cause}", error.fix) from error
+        raise DataloaderError(f"sample {index}: {error.cause}", _fix(inputs, error.fix)) from error
     except any_failure() as error:  # the user's model may raise anything
         raise _refused(inputs, index, f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _refused(inputs: Tensors, index: int, reason: str) -> DataloaderError:
-    shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-    return DataloaderError(
-        f"the model refuses sample {index} ({shapes}): {reason}",
-        "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first",
-    )
+    fix = "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first"
+    return DataloaderError(f"the model refuses sample {index} ({_shapes(inputs)}): {reason}", _fix(inputs, fix))
+
+
+def _fix(inputs: Tensors, otherwise: str) -> str:
+    """Return the fix for a sample that is refused; where an input is empty, most likely that is why."""
+    name = next((name for name, array in inputs.items() if not array.size), None)
+    return otherwise if name is None else f"leave out samples in which {name} is empty, or else {otherwise}"
+
+
+def _shapes(inputs: Tensors) -> str:
+    return ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
 
 
 def examples_of(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors, ...]:
