@@ -129,6 +129,7 @@ def any_failure() -> tuple[type[BaseException], ...]:
     To be called in the clause, which evaluates it while the exception is on its way. Not all that a model may raise is
     an Exception: GeneratorExit and SystemExit are none, nor are the panics of extensions in Rust, whose class no name
     imports. KeyboardInterrupt, also as which SIGTERM arrives, ends the run.
+    Not around `yield`, which a generator that is closed early leaves by a GeneratorExit of nobody's making.
     """
     error = sys.exc_info()[1]
     return () if error is None or isinstance(error, KeyboardInterrupt) else (type(error),)

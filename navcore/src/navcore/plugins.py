@@ -178,7 +178,7 @@ def _describe(caller: Any, model: Any, sample: Any, names: Names) -> Description
 def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
     try:
         answer = _first(caller(model=model))
-    except Exception as error:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
+    except any_failure() as error:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
         _LOGGER.warning("plugin %r failed in nav_fingerprint; nothing is cached: %s", name, first_line(error))
         return None
     return answer if isinstance(answer, str) and answer else None
@@ -187,7 +187,7 @@ def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
 def _hand_over(name: str, caller: Any, model: Model, folder: Path, asked: bool) -> str | None:
     try:
         answer = _first(caller(model=model, folder=folder, asked=asked))
-    except Exception as error:  # a stranger's hook may raise anything, and the model's own code runs in it
+    except any_failure() as error:  # a stranger's hook may raise anything, and the model's own code runs in it
         _LOGGER.log(
             logging.WARNING if asked else logging.DEBUG,
             "plugin %r failed in nav_hand_over; exports run in this process: %s",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from navcore.errors import UnknownNameError, UsageError, any_failure
+from navcore.errors import UnknownNameError, UsageError
 
 __all__ = ["call", "get_attribute", "import_file", "import_module", "told"]
 
@@ -91,7 +91,8 @@ def told(what: str, kind: type[UsageError] = UsageError) -> Iterator[None]:
     """Tell what the user's code raises as an error of that kind, with file and line."""
     try:
         yield
-    except any_failure() as error:  # the user's code may raise anything, and call sys.exit()
+    # Not any_failure(): the block may yield, and who stops reading early leaves it by a GeneratorExit.
+    except (Exception, SystemExit) as error:  # the user's code may raise anything, and call sys.exit()
         raise kind(f"{what}: {type(error).__name__}: {error}{_place(error)}", _FIX) from error
 
 
