@@ -5,14 +5,20 @@ from __future__ import annotations
 import importlib
 import inspect
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
 import navcore
+from navcore.errors import UnknownNameError
 
 # A plugin's table of contents holds hooks, which pluggy finds by their marker; nobody imports names from it.
 TABLE_OF_CONTENTS = "plugin"
+# What users are given, and never construct.
+GIVEN = ("Package", "ProfilingResults")
 
 
 def _module(source: Path) -> types.ModuleType:
@@ -51,3 +57,30 @@ def test_star_gives_exactly_the_listed_names() -> None:
     exec("from navcore import *", namespace)
 
     assert set(navcore.__all__) == set(namespace) - {"__builtins__"}
+
+
+def _calls(module: types.ModuleType) -> Iterator[Callable[..., Any]]:
+    """Yield what users call with options: functions, classes of attrs, and methods of what they are given."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isfunction(value) or (attrs.has(value) and name not in GIVEN):
+            yield value
+        elif inspect.ismodule(value) and hasattr(value, "__all__") and value is not navcore.errors:
+            yield from _calls(value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [*_calls(navcore), *(getattr(navcore.Package, name) for name in ("get_runner", "load_source_model"))],
+    ids=lambda call: call.__qualname__,
+)
+def test_what_users_call_suggests_the_nearest_name_of_an_option(call: Callable[..., Any]) -> None:
+    with pytest.raises(UnknownNameError, match="named 'no_such_option'; known: "):
+        call(no_such_option=1)
+
+
+def test_what_users_call_of_a_plugin_suggests_the_nearest_name_of_an_option(plugin: Any) -> None:
+    for module in map(importlib.import_module, plugin.modules):
+        for call in _calls(module) if hasattr(module, "__all__") else ():
+            with pytest.raises(UnknownNameError, match="named 'no_such_option'; known: "):
+                call(no_such_option=1)

@@ -55,7 +55,7 @@ def huge() -> bytes:
     return data
 
 
-def ort(model: bytes, feeds: dict[str, Any] | None = None) -> Any:
+def ort(model: bytes | str, feeds: dict[str, Any] | None = None) -> Any:
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install nav-onnx[cpu]")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -93,6 +93,32 @@ def test_onnx_runtime_refuses_a_size() -> None:
     reason = reason_of(lambda: ort(graph("Relu"), {"x": np.zeros(3, np.float32)}), FailureKind.EXCEPTION)
 
     assert "the artifact takes only size 2 on axis 0 of input 'x', and was given 3" == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "model"),
+    [
+        (
+            "ONNX Runtime refuses the types in the graph: Type 'tensor(int32)'",
+            graph("Sin", kind=onnx.TensorProto.INT32),
+        ),
+        ("ONNX Runtime refuses Cast node 'the_node': Required attribute 'to' is missing.", graph("Cast")),
+        ("ONNX Runtime refuses Det node 'the_node': ", graph("Det", shape=(2, 3))),
+        ("ONNX Runtime refuses the types in the graph: Type (tensor(float)) of output", graph("Shape")),
+    ],
+)
+def test_onnx_runtime_refuses_a_file_with_a_cause_and_a_fix_that_do_not_say_where_it_lies(
+    reason: str, model: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # ONNX Runtime has its own classes
+        ort(str(path))
+    failure = failure_from(caught.value, io.StringIO(), "")
+
+    assert failure.reason.startswith(reason)
+    assert failure.fix
+    assert str(tmp_path) not in failure.reason
 
 
 def test_openvino_lacks_an_operator() -> None:

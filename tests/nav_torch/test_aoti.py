@@ -16,6 +16,7 @@ from torch import nn
 
 from nav_torch import device
 from nav_torch.convert_aoti import AOTInductorConverter
+from nav_torch.export_error import ExportError
 from nav_torch.export_exportedprogram import ExportedProgramExporter
 from nav_torch.run_aoti import AOTInductorRunner, load_package
 from nav_torch.within import SizeError
@@ -221,3 +222,42 @@ def test_settings_of_inductor_are_passed_on(program: Model, tmp_path: Path) -> N
     tool = AOTInductorConverter(custom_args=(("no_such_setting", 1),))
     with pytest.raises(Exception, match="no_such_setting"):
         tool.write(program, tmp_path / "model.pt2")
+
+
+class Shortened(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(10, 4, max_norm=0.5)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.words(ids).sum(1)
+
+
+class Clamped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            self.weight[:2].clamp_(0, 1)
+        return x * self.weight
+
+
+@pytest.mark.parametrize(
+    ("module", "sample", "cause", "fix"),
+    [
+        (Shortened(), torch.arange(6).reshape(2, 3), "'words.weight' (aten.embedding_renorm_", "leave max_norm out"),
+        (Clamped(), torch.rand(2, 4), "'weight' (aten.clamp_", "do that to the weights once"),
+    ],
+)
+def test_a_program_that_changes_a_weight_is_refused_before_it_is_compiled(
+    module: nn.Module, sample: torch.Tensor, cause: str, fix: str, tmp_path: Path
+) -> None:
+    program = written(ExportedProgramExporter(), _source(module.eval(), [(sample,)]).model, tmp_path / "program")
+    with pytest.raises(ExportError) as caught:
+        AOTInductorConverter().write(program, tmp_path / "package")
+
+    assert f"each call of forward changes the weight {cause}" in caught.value.cause
+    assert caught.value.fix.startswith(fix)
+    assert not (tmp_path / "package").exists()

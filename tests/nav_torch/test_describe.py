@@ -131,6 +131,37 @@ def test_weights_and_samples_without_numbers_are_refused() -> None:
         describe(nn.Linear(4, 3), torch.rand(2, 4, device="meta"), Names())
 
 
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRU(3, 4)
+
+    def forward(self, words: Any) -> torch.Tensor:
+        return self.cell(words)[1]
+
+
+def test_the_rows_of_a_packed_sequence_are_no_batch(source_of: Callable[..., Any]) -> None:
+    words = nn.utils.rnn.pack_sequence([torch.rand(4, 3), torch.rand(2, 3)])
+    source = source_of(Recurrent(), [words])
+
+    assert source.model.signature.batch is None
+    assert any("holds a PackedSequence" in notice and "Give padded tensors" in notice for notice in source.notices)
+    assert any("data has 7 rows, and batch_sizes of the PackedSequence adds up to 6" in text for text in source.notices)
+
+
+def test_a_packed_sequence_among_other_arguments_is_found() -> None:
+    class Both(Recurrent):
+        def forward(self, scale: torch.Tensor, words: Any) -> torch.Tensor:
+            return super().forward(words) * scale
+
+    words = nn.utils.rnn.pack_sequence([torch.rand(2, 3), torch.rand(4, 3)], enforce_sorted=False)
+    described = describe(Both(), {"scale": torch.ones(1), "words": words}, Names())
+    short = {**described.inputs, "words__data": described.inputs["words__data"][:5]}
+
+    with pytest.raises(DataloaderError, match=r"^words__data has 5 rows, and words__batch_sizes .* adds up to 6"):
+        described.infer(short)
+
+
 def test_without_a_sample_the_model_declares_nothing(conv_net: nn.Module) -> None:
     description = describe(conv_net, None, Names())
 

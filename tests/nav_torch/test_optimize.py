@@ -10,7 +10,7 @@ from torch import nn
 import navcore
 from nav_torch import optimize, plugin
 from navcore import Format, OptimizationProfile, load_plugins
-from navcore.errors import UnknownNameError, UnrecognisedModelError
+from navcore.errors import DataloaderError, UnknownNameError, UnrecognisedModelError
 
 
 def test_a_module_is_optimised_end_to_end(conv_net: nn.Module, tmp_path: Path) -> None:
@@ -49,3 +49,39 @@ def test_what_is_no_module_is_refused() -> None:
 def test_a_misspelled_option_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'workspace'"):
         optimize(nn.Identity(), [torch.ones(1)], workspce="here")
+
+
+class LeavesWhenTraced(nn.Module):
+    """Raises what is no Exception while torch.jit.trace or torch.export runs it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():
+            raise GeneratorExit("not under a tracer")
+        return x * 2
+
+
+def test_what_forward_raises_in_an_export_is_a_failed_route_whatever_it_is(tmp_path: Path) -> None:
+    package = optimize(
+        LeavesWhenTraced(),
+        [torch.rand(2, 3)],
+        target_formats=[Format.TORCHSCRIPT, Format.TORCH_EXPORTEDPROGRAM],
+        target_device="cpu",
+        optimization_profile=OptimizationProfile(batch_sizes=[1], max_trials=3),
+        workspace=tmp_path / "workspace",
+        registry=load_plugins(extra=[plugin], installed=False),
+        quiet=True,
+    )
+    builds = {build.route: build for build in package.status.builds}
+
+    assert all(str(build.status) == "failed" for build in builds.values())
+    assert "not under a tracer" in builds["torchscript-trace"].failure.reason
+    assert "ok" == str(next(trial for trial in package.status.trials if trial.runner == "TorchCPU").status)
+
+
+def test_what_forward_raises_on_a_sample_is_told_whatever_it_is() -> None:
+    class Leaves(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise GeneratorExit("enough")
+
+    with pytest.raises(DataloaderError, match=r"refuses .*: GeneratorExit: enough"):
+        optimize(Leaves(), [torch.ones(2, 3)])

@@ -73,6 +73,11 @@ def test_nested_tensors_are_refused() -> None:
         to_array(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]))
 
 
+def test_tensors_without_numbers_are_refused() -> None:
+    with pytest.raises(DataloaderError, match=r"a tensor is on the meta device, .*\n  fix: give one with numbers"):
+        to_array(torch.ones(2, device="meta"))
+
+
 def test_dtypes_that_numpy_never_heard_of_are_refused() -> None:
     with pytest.raises(DataloaderError, match=r"numpy has no dtype for torch.quint8\n  fix: pip install ml_dtypes"):
         to_array(torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8))

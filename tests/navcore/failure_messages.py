@@ -275,6 +275,62 @@ CASES = (
     ),
     (
         "exception",
+        "ONNX Runtime refuses the types in the graph: Type (tensor(int64)) of output arg (y) of node (n) does not match "
+        "expected type (tensor(float)).",
+        f"Fail: {ORT}1 : FAIL : Load model from /w/model.onnx failed:Type Error: Type (tensor(int64)) of output arg "
+        "(y) of node (n) does not match expected type (tensor(float)).",
+    ),
+    (
+        "exception",
+        "ONNX Runtime refuses the types in the graph: Type 'tensor(int32)' of input parameter (x) of operator (Sin) in "
+        "node (n) is invalid.",
+        f"InvalidGraph: {ORT}10 : INVALID_GRAPH : Load model from /w/model.onnx failed:This is an invalid model. Type "
+        "Error: Type 'tensor(int32)' of input parameter (x) of operator (Sin) in node (n) is invalid.",
+    ),
+    (
+        "exception",
+        "ONNX Runtime refuses Relu node 'n': Unrecognized attribute: foo for operator Relu",
+        f"InvalidGraph: {ORT}10 : INVALID_GRAPH : Load model from /w/model.onnx failed:This is an invalid model. In Node, "
+        '("n", Relu, "", -1) : ("x": tensor(float),) -> ("y": tensor(float),) , Error Unrecognized attribute: foo for '
+        "operator Relu",
+    ),
+    (
+        "exception",
+        "ONNX Runtime refuses MatMul node 'n': Incompatible dimensions for matrix multiplication",
+        f"Fail: {ORT}1 : FAIL : Load model from /w/model.onnx failed:Node (n) Op (MatMul) [ShapeInferenceError] "
+        "Incompatible dimensions for matrix multiplication",
+    ),
+    (
+        "exception",
+        "ONNX Runtime cannot prepare the model: Batchwise recurrent operations (layout == 1) are not supported. If you "
+        "need support create a github issue with justification.",
+        f"Fail: {ORT}1 : FAIL : Exception during initialization: /onnxruntime_src/onnxruntime/core/providers/cpu/rnn/"
+        "lstm_base.h:53 onnxruntime::LSTMBase::LSTMBase(const onnxruntime::OpKernelInfo&) layout_ == 0 was false. "
+        "Batchwise recurrent operations (layout == 1) are not supported. If you need support create a github issue "
+        "with justification.\n",
+    ),
+    (
+        "exception",
+        "ONNX Runtime cannot prepare the model: MLDataType for: tensor(complex64) is not currently registered or "
+        "supported",
+        f"Fail: {ORT}1 : FAIL : Load model from /w/model.onnx failed:Exception during loading: MLDataType for: "
+        "tensor(complex64) is not currently registered or supported",
+    ),
+    (
+        "exception",
+        "ONNX Runtime refuses the file: Duplicate definition of name (y).",
+        f"Fail: {ORT}1 : FAIL : Load model from /w/model.onnx failed:This is an invalid model. Error: Duplicate definition "
+        "of name (y).",
+    ),
+    (
+        "exception",
+        "ONNX Runtime refuses the file: Graph output (y) does not exist in the graph.",
+        f"Fail: {ORT}1 : FAIL : Load model from /w/model.onnx failed:/onnxruntime_src/onnxruntime/core/graph/graph.cc:1617 "
+        "void onnxruntime::Graph::InitializeStateFromModelFileGraphProto() This is an invalid model. Graph output (y) "
+        "does not exist in the graph.\n",
+    ),
+    (
+        "exception",
         "the file is none that torch wrote, or a damaged one",
         "RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central directory. This is an "
         "internal miniz error.",

@@ -216,6 +216,23 @@ def test_samples_that_the_model_refuses_are_an_error_with_shapes_and_the_models_
         described(lambda x: x @ np.ones((4, 4)), ones(2, 3))
 
 
+def test_a_first_sample_that_is_empty_is_an_error() -> None:
+    with pytest.raises(
+        DataloaderError, match=r"sample 0 is empty \(input__0: float32\[0, 3\]\)[\s\S]*leave empty batches"
+    ):
+        described(lambda x: x, ones(0, 3), ones(2, 3))
+
+
+def test_a_later_sample_and_a_part_of_one_may_be_empty() -> None:
+    assert "batch" == described(lambda x: x, ones(2, 3), ones(0, 3)).model.signature.batch
+    assert described(lambda x, boxes: x, (ones(2, 3), ones(0, 4))).samples
+
+
+def test_a_later_sample_that_is_refused_because_it_is_empty_says_so() -> None:
+    with pytest.raises(DataloaderError, match=r"refuses sample 1 [\s\S]*leave out samples in which input__0 is empty"):
+        described(lambda x: x.reshape(len(x), -1), ones(2, 3), ones(0, 3))
+
+
 def test_samples_of_different_structure_are_an_error() -> None:
     with pytest.raises(DataloaderError, match="sample 1 calls the model differently from sample 0"):
         described(lambda *x: sum(x), ones(2, 3), (ones(2, 3), ones(2, 3)))

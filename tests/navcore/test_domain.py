@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 import pytest
@@ -20,7 +22,9 @@ from navcore.domain import (
     TensorSpec,
     Tolerance,
 )
+from navcore.errors import UnknownNameError
 from navcore.formats import Format, Risk
+from navcore.strategies import WeightedStrategy
 
 _RECORDS = [value for value in vars(domain).values() if isinstance(value, type) and attrs.has(value)]
 
@@ -236,3 +240,16 @@ def test_formats_are_equal_by_name() -> None:
 
 def test_a_format_that_says_nothing_is_taken_for_code() -> None:
     assert Risk.CODE is Format("my-format").risk
+
+
+@pytest.mark.parametrize(
+    ("call", "near"),
+    [
+        (lambda: OptimizationProfile(max_batch=3), "max_batch_size"),  # type: ignore[call-arg]  # what it is about
+        (lambda: Tolerance(1e-3, rtoll=1e-3), "rtol"),  # type: ignore[call-arg]
+        (lambda: WeightedStrategy(trhoughput=2), "throughput"),  # type: ignore[call-arg]
+    ],
+)
+def test_an_option_that_does_not_exist_is_told_with_the_nearest_name(call: Callable[[], object], near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"no field of \\w+ named [\\s\\S]*did you mean '{near}'"):
+        call()

@@ -155,6 +155,46 @@ def test_a_tolerance_is_advised_where_it_can_help(tmp_path: Path, fault: str, fi
     assert failure.fix.startswith(fix)
 
 
+class Panic(BaseException):
+    """As extensions in Rust raise: no Exception."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit("enough"), Panic("enough")])
+@pytest.mark.parametrize("moment", ["open", "infer"])
+def test_what_a_runner_raises_that_is_no_exception_is_a_row_too(
+    tmp_path: Path, moment: str, error: BaseException
+) -> None:
+    @attrs.frozen(kw_only=True)
+    class Rude(ToyRunner):
+        @contextmanager
+        def open(self, model: Any, device: Any) -> Iterator[Any]:
+            def leave(feeds: Tensors) -> Tensors:
+                raise error
+
+            if moment == "open":
+                raise error
+            yield leave
+
+    package = run(tmp_path, *TOY_TOOLS[:3], Rude(), TOY_TOOLS[4])
+    failure = trial(package, "ToyNpz").failure
+
+    assert failure is not None
+    assert f"{type(error).__name__}: {error}" == failure.reason
+    assert Status.OK is trial(package, "ToyJson").status
+
+
+def test_an_interrupt_in_a_runner_ends_the_run(tmp_path: Path) -> None:
+    @attrs.frozen(kw_only=True)
+    class Interrupted(ToyRunner):
+        @contextmanager
+        def open(self, model: Any, device: Any) -> Iterator[Any]:
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, *TOY_TOOLS[:3], Interrupted(), TOY_TOOLS[4])
+
+
 @pytest.mark.parametrize("moment", ["open", "close"])
 def test_a_runner_that_exits_or_fails_to_close_does_not_end_the_run(tmp_path: Path, moment: str) -> None:
     @attrs.frozen(kw_only=True)

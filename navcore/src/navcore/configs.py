@@ -11,7 +11,8 @@ import attrs
 
 from navcore.contracts import Edge, Runner, Tool
 from navcore.domain import DeviceKind
-from navcore.errors import UnknownNameError, UsageError
+from navcore.errors import UsageError
+from navcore.keywords import checked_options
 
 __all__ = [
     "Arguments",
@@ -47,10 +48,10 @@ class _Kind(Enum):
 def checked_fields(cls: T) -> T:
     """Return the attrs class, whose constructor raises an UnknownNameError for a field that does not exist.
 
-    What else its converters and validators refuse is a UsageError too.
+    Fields are given by name. What else its converters and validators refuse is a UsageError too.
     """
     known = tuple(field.alias for field in attrs.fields(cls) if field.init and field.alias)
-    construct = cls.__init__  # type: ignore[misc]  # attrs wrote it
+    construct = checked_options(cls).__init__  # type: ignore[misc]  # it is the class's own
 
     @functools.wraps(construct)
     def checked(self: Any, *values: Any, **options: Any) -> None:
@@ -58,9 +59,6 @@ def checked_fields(cls: T) -> T:
             raise UsageError(
                 f"{cls.__name__}({values[0]!r}, ...): fields have names", f"name one of {', '.join(known)}"
             )
-        for name in options:
-            if name not in known:
-                raise UnknownNameError(f"field of {cls.__name__}", name, known, f"see help({cls.__name__})")
         construct(self, **options)
 
     cls.__init__ = checked  # type: ignore[misc]

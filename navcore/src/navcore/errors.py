@@ -19,6 +19,7 @@ A step that fails during a run is not an error but a `navcore.domain.Failure` in
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "UnrecognisedModelError",
     "UsageError",
     "WorkspaceError",
+    "any_failure",
     "first_line",
     "nearest",
 ]
@@ -119,6 +121,18 @@ class OutputMismatchError(NavError):
 
 class NoRuntimeError(NavError):
     """Nothing in the package works, or nothing satisfies the strategies."""
+
+
+def any_failure() -> tuple[type[BaseException], ...]:
+    """Return what an `except` clause catches around a stranger's code: whatever was raised, except an interrupt.
+
+    To be called in the clause, which evaluates it while the exception is on its way. Not all that a model may raise is
+    an Exception: GeneratorExit and SystemExit are none, nor are the panics of extensions in Rust, whose class no name
+    imports. KeyboardInterrupt, also as which SIGTERM arrives, ends the run.
+    Not around `yield`, which a generator that is closed early leaves by a GeneratorExit of nobody's making.
+    """
+    error = sys.exc_info()[1]
+    return () if error is None or isinstance(error, KeyboardInterrupt) else (type(error),)
 
 
 def first_line(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from navcore.contracts import Model, Runner, Strategy, Tensors
 from navcore.cpus import usable_cpus
 from navcore.domain import Artifact, BuildResult, Choice, Load, Omission, PackageStatus, Status, TrialResult
 from navcore.errors import NoRuntimeError, TrustError, UnknownNameError, UsageError, WorkspaceError
+from navcore.keywords import checked_keywords
 from navcore.registry import Registry
 from navcore.session import Session
 from navcore.store.workspace import Workspace
@@ -73,6 +74,7 @@ class Package:
             return unpacked_origin(self.workspace, self.status.origin)
         return read_origin(self.workspace)
 
+    @checked_keywords
     def load_source_model(self, model: Any, sample: Any = None) -> None:
         """Give the live model back to a package that was loaded, so that it can be run and optimised too.
 
@@ -89,6 +91,7 @@ class Package:
 
         self.model = described_again(model, sample, self.status, self.registry, self.samples())
 
+    @checked_keywords
     def set_verified(self, model_key: str, runner_name: str) -> None:
         """Note that the user has verified a trial; see `nav.package.set_verified`."""
         trials = {(trial.route, trial.runner): trial for trial in self.status.trials}
@@ -112,6 +115,7 @@ class Package:
             ),
         )
 
+    @checked_keywords
     def get_runner(
         self,
         strategies: Sequence[Strategy] | None = None,
@@ -136,6 +140,7 @@ class Package:
         runner = _with_setting(self.registry.runner(trial.runner), choice.load).alone()
         return Session(choice, model.signature, model, runner, self.status.request.device, keep=self._keep)
 
+    @checked_keywords
     def get_best_runtime(
         self,
         strategies: Sequence[Strategy] | None = None,
@@ -165,6 +170,7 @@ class Package:
             trials = [trial for trial in trials if trial is not choice.trial]
         raise self._nothing_left(asked, passed)
 
+    @checked_keywords
     def get_model_path(self, model_key: str) -> Path:
         """Return the path of the artifact that a route made, for example of `onnx/openvino-ir`.
 

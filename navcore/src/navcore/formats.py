@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import attrs
 
+from navcore.keywords import checked_options
+
 __all__ = ["Format", "Risk"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -30,6 +32,7 @@ def _check_name(_instance: object, _attribute: object, value: str) -> None:
         raise ValueError(f"format name={value!r}: must be lower-case words joined by '-', for example 'my-format'")
 
 
+@checked_options
 @attrs.frozen
 class Format:
     """One way in which a model is held; equal by name.

@@ -18,8 +18,9 @@ import navcore.strategies as strategies
 from navcore.collect import Claim, collect, nearest_hook
 from navcore.contracts import Description, Model
 from navcore.domain import Event, Names
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 from navcore.formats import Format
+from navcore.keywords import checked_keywords
 from navcore.known import FIRST_PARTY
 from navcore.registry import Plugin, Problem, Registry
 
@@ -35,6 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 _BUILT_IN: Mapping[str, object] = {"navcore.python": python_model, "navcore.strategies": strategies}
 
 
+@checked_keywords
 def load_plugins(extra: Iterable[object] = (), *, installed: bool = True) -> Registry:
     """Load plugins and return what they provide; what is wrong with any of them is in `.problems`.
 
@@ -82,7 +84,7 @@ class _Loading:
         try:
             loaded = entry_point.load()
             plugin = loaded() if isinstance(loaded, type) else loaded
-        except (Exception, SystemExit) as error:  # a stranger's import may raise anything
+        except any_failure() as error:  # a stranger's import may raise anything
             reason = f"`{entry_point.value}` cannot be imported: {type(error).__name__}: {error}"
             self._problem(entry_point.name, version, reason, "upgrade or uninstall it")
             return
@@ -176,7 +178,7 @@ def _describe(caller: Any, model: Any, sample: Any, names: Names) -> Description
 def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
     try:
         answer = _first(caller(model=model))
-    except Exception as error:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
+    except any_failure() as error:  # a stranger's hook may raise anything, and without a fingerprint nothing is cached
         _LOGGER.warning("plugin %r failed in nav_fingerprint; nothing is cached: %s", name, first_line(error))
         return None
     return answer if isinstance(answer, str) and answer else None
@@ -185,7 +187,7 @@ def _fingerprint(name: str, caller: Any, model: Any) -> str | None:
 def _hand_over(name: str, caller: Any, model: Model, folder: Path, asked: bool) -> str | None:
     try:
         answer = _first(caller(model=model, folder=folder, asked=asked))
-    except Exception as error:  # a stranger's hook may raise anything, and the model's own code runs in it
+    except any_failure() as error:  # a stranger's hook may raise anything, and the model's own code runs in it
         _LOGGER.log(
             logging.WARNING if asked else logging.DEBUG,
             "plugin %r failed in nav_hand_over; exports run in this process: %s",
@@ -215,7 +217,7 @@ class _Notify:
     def __call__(self, event: Event) -> None:
         try:
             self.caller(event=event)
-        except (Exception, SystemExit):  # an observer must not end the run that it observes
+        except any_failure():  # an observer must not end the run that it observes
             if not self.failed:
                 _LOGGER.exception("plugin %r failed in nav_event; later failures are not logged", self.name)
             self.failed = True

@@ -26,7 +26,7 @@ from navcore.engine.measure import measure_round_robin
 from navcore.engine.plan import blocked, works
 from navcore.engine.shapes import batch_size, resized
 from navcore.engine.sweep import Sweep, batch_sizes
-from navcore.errors import DataloaderError, UsageError
+from navcore.errors import DataloaderError, UsageError, any_failure
 from navcore.findings import Package
 from navcore.formats import Format
 from navcore.options import make_request
@@ -200,7 +200,7 @@ class _Bench:
             for entry in entries:
                 try:
                     candidates[entry.name] = self.open(entry, opened)
-                except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+                except any_failure() as error:  # a stranger's runtime may raise anything
                     results[entry.name] = _broken(entry.blank, error)
             for index, sample in enumerate(samples):
                 for sweep in self.swept(candidates, sample):

@@ -10,6 +10,7 @@ import attrs
 
 from navcore.domain import DeviceKind, Measurement, Status
 from navcore.errors import UsageError
+from navcore.keywords import checked_keywords
 from navcore.store.yaml_text import to_yaml
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class ProfilingResults:
             "models": models,
         }
 
+    @checked_keywords
     def to_file(self, path: Path | str) -> None:
         """Write `to_dict()` as YAML.
 

@@ -10,6 +10,7 @@ import attrs
 from navcore.contracts import Strategy
 from navcore.domain import Load, Measurement, TrialResult
 from navcore.hookspecs import hookimpl
+from navcore.keywords import checked_options
 
 __all__ = [
     "MaxThroughputAndMinLatencyStrategy",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class MinLatencyStrategy(Strategy):
     """The shortest median latency of one call, over all batch sizes and numbers of threads that were tried."""
@@ -38,6 +40,7 @@ class MinLatencyStrategy(Strategy):
         return trial.quickest_load
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class MaxThroughputStrategy(Strategy):
     """The most inferences per second, over all batch sizes; with several calls at once where that was measured."""
@@ -51,6 +54,7 @@ class MaxThroughputStrategy(Strategy):
         return trial.busiest_load
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class MaxThroughputWithLatencyBudgetStrategy(Strategy):
     """The most inferences per second among batch sizes whose median latency is within the budget.
@@ -73,6 +77,7 @@ class MaxThroughputWithLatencyBudgetStrategy(Strategy):
         return [measurement for measurement in trial.measurements if measurement.p50_ms <= self.latency_budget]
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class MaxThroughputAndMinLatencyStrategy(Strategy):
     """Best at both, or else the best compromise.
@@ -95,6 +100,7 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
         return trial.busiest_load
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class MinMemoryStrategy(Strategy):
     """The least memory added to the process that runs it: on the GPU where it runs there, or else on the host.
@@ -111,6 +117,7 @@ class MinMemoryStrategy(Strategy):
         return -math.log(max(used, 1))
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class WeightedStrategy(Strategy):
     """The best weighted sum of the logarithms of throughput, 1 / latency and 1 / memory.
@@ -143,6 +150,7 @@ class WeightedStrategy(Strategy):
         return total / (self.throughput + self.latency + self.memory)
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class SelectedRuntimeStrategy(Strategy):
     """Exactly this artifact on this runner.

@@ -9,7 +9,7 @@ import typer
 
 from navcore.cli.arguments import Debug
 from navcore.cli.outcome import errors_told, reserved_stdout, tell_problems
-from navcore.errors import NavError, UsageError, first_line
+from navcore.errors import NavError, UsageError, any_failure, first_line
 
 if TYPE_CHECKING:
     from navcore.findings import Package
@@ -66,7 +66,7 @@ def run(
                 outputs = session.infer(feeds)
         except NavError:
             raise
-        except Exception as error:  # a stranger's runtime may raise anything
+        except any_failure() as error:  # a stranger's runtime may raise anything
             cause = f"{session.name} failed: {type(error).__name__}: {first_line(error)}"
             raise UsageError(
                 cause, f"see that {inputs} fits {session.signature}, or choose another --strategy"

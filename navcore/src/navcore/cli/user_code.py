@@ -91,6 +91,7 @@ def told(what: str, kind: type[UsageError] = UsageError) -> Iterator[None]:
     """Tell what the user's code raises as an error of that kind, with file and line."""
     try:
         yield
+    # Not any_failure(): the block may yield, and who stops reading early leaves it by a GeneratorExit.
     except (Exception, SystemExit) as error:  # the user's code may raise anything, and call sys.exit()
         raise kind(f"{what}: {type(error).__name__}: {error}{_place(error)}", _FIX) from error
 

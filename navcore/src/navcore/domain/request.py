@@ -11,6 +11,7 @@ import attrs
 from navcore.domain.device import DeviceKind
 from navcore.domain.signature import Names
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["MEASURES", "PRECISIONS", "OptimizationProfile", "Request", "Tolerance"]
 
@@ -30,6 +31,7 @@ _COUNTS = (
 _LISTS = ("batch_sizes", "concurrency")
 
 
+@checked_options
 @attrs.frozen
 class Tolerance:
     """An element agrees where |got - expected| <= atol + rtol * |expected|."""
@@ -76,6 +78,7 @@ def _check_cutoff(_instance: object, _attribute: object, value: float | None) ->
         raise ValueError(f"'throughput_cutoff_threshold' must be >= 0: {value}")
 
 
+@checked_options
 @attrs.frozen(kw_only=True, field_transformer=_whole_numbers)
 class OptimizationProfile:
     """How candidates are measured.

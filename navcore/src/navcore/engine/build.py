@@ -28,6 +28,7 @@ from navcore.engine.failures import failure_from
 from navcore.engine.fleet import Fleet
 from navcore.engine.plan import Build, Plan, unsuited
 from navcore.engine.shelf import Shelf
+from navcore.errors import any_failure
 from navcore.store.journal import Journal
 from navcore.store.workspace import Workspace
 
@@ -190,7 +191,7 @@ def _run_build(
                     shelf.put(key, scratch, main, signature, build)
                 artifact = _place(build, scratch, main, signature, workspace)
                 result = attrs.evolve(blank, status=Status.OK, artifact=artifact)
-        except (Exception, SystemExit) as error:  # a stranger's converter may raise anything, and a disk be full
+        except any_failure() as error:  # a stranger's converter may raise anything, and a disk be full
             found = None
             result = attrs.evolve(blank, failure=failure_from(error, file, workspace.relative(log)))
     if result.failure is not None and found is None:

@@ -10,7 +10,7 @@ import numpy as np
 from navcore.contracts import Array, Tensors
 from navcore.domain import Signature, TensorSpec
 from navcore.engine.shapes import dtype_name
-from navcore.errors import DataloaderError, first_line
+from navcore.errors import DataloaderError, any_failure, first_line
 
 __all__ = ["feeds_of"]
 
@@ -59,7 +59,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 def _array(value: Any, spec: TensorSpec, index: int) -> Array:
     try:
         array = np.asarray(value)
-    except Exception as error:  # a tensor of a framework may refuse in any way, on a GPU for example
+    except any_failure() as error:  # a tensor of a framework may refuse in any way, on a GPU for example
         raise DataloaderError(
             f"sample {index} holds a {type(value).__name__} for {spec} that is no array: {first_line(error)}",
             "give NumPy arrays",

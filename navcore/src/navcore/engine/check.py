@@ -22,7 +22,7 @@ from navcore.engine.fleet import Fleet
 from navcore.engine.metric import Metric
 from navcore.engine.plan import Trial, coarser
 from navcore.engine.verify import verified
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 from navcore.store.workspace import Workspace
 
 __all__ = ["Bench", "blank", "check", "close", "reopen"]
@@ -90,7 +90,7 @@ def _check(trial: Trial, model: Model, bench: Bench) -> tuple[TrialResult, Candi
                 result = bench.metric.judged(result, candidate.infer, bench.source, file)
             if result.status is Status.OK:
                 result = verified(result, candidate.infer, bench.source, bench.verify, file)
-        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+        except any_failure() as error:  # a stranger's runtime may raise anything
             failure = failure_from(error, file, bench.workspace.relative(log))
             result = attrs.evolve(result, status=Status.FAILED, failure=failure)
         if result.failure is None:
@@ -124,7 +124,7 @@ def reopen(trial: Trial, found: TrialResult, model: Model, bench: Bench) -> tupl
     with captured(log, echo=bench.verbose) as file:
         try:
             return found, bench.fleet.open(trial.runner, model, bench.request.device, log, trial.subject)
-        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+        except any_failure() as error:  # a stranger's runtime may raise anything
             failure = failure_from(error, file, bench.workspace.relative(log))
             return attrs.evolve(found, status=Status.FAILED, failure=failure), None
 
@@ -133,7 +133,7 @@ def close(candidate: Candidate, subject: str) -> None:
     """Close a candidate; if it fails at that, what it gave still counts."""
     try:
         candidate.close()
-    except (Exception, SystemExit):  # a stranger's runtime may raise anything
+    except any_failure():  # a stranger's runtime may raise anything
         _LOGGER.exception("%s failed to close", subject)
 
 
@@ -196,7 +196,7 @@ def _those_it_takes(samples: Sequence[Sample], infer: Infer) -> tuple[list[Sampl
             if error.failure.kind in FATAL:
                 raise
             return _without(samples, sample, error.failure.reason)
-        except Exception as error:  # a stranger's runtime may raise anything
+        except any_failure() as error:  # a stranger's runtime may raise anything
             return _without(samples, sample, f"{type(error).__name__}: {first_line(error)}")
     return list(samples), ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from navcore.contracts import Array, Description, Infer, Model, Runner, Tensors
 from navcore.domain import Failure, Request, Signature
 from navcore.engine.candidate import Candidate, LocalCandidate
+from navcore.engine.dataloader import first_samples
 from navcore.engine.failures import FATAL, StepFailed
 from navcore.engine.further_sizes import further_sizes
 from navcore.engine.generate import generate
@@ -22,7 +22,15 @@ from navcore.engine.recognise import kind_of
 from navcore.engine.rest import Rest, rest_of
 from navcore.engine.shapes import Run, batch_size, declared_batch, dtype_name, infer_signature
 from navcore.engine.usage import runtime_notes
-from navcore.errors import DataloaderError, ModelFileError, NavError, PluginError, UnrecognisedModelError, first_line
+from navcore.errors import (
+    DataloaderError,
+    ModelFileError,
+    NavError,
+    PluginError,
+    UnrecognisedModelError,
+    any_failure,
+    first_line,
+)
 from navcore.formats import Format
 from navcore.registry import Plugin
 
@@ -203,13 +211,9 @@ def _descriptions(
                 "pass dataloader=[sample, ...]",
             )
         return _declared(model, plugin, request)
-    samples = list(itertools.islice(_told(dataloader), request.sample_count))
-    if not samples:
-        raise DataloaderError(
-            "the dataloader gave no samples",
-            "pass at least one sample, for example dataloader=[sample]; a generator that was read before is empty",
-        )
+    samples = first_samples(dataloader, request.sample_count)
     descriptions = [_describe(plugin, model, sample, request) for sample in samples]
+    _check_values(descriptions[0].inputs)
     for index, description in enumerate(descriptions[1:], start=1):
         if description.call != descriptions[0].call or list(description.inputs) != list(descriptions[0].inputs):
             raise DataloaderError(
@@ -222,6 +226,16 @@ def _descriptions(
     return descriptions, []
 
 
+def _check_values(first: Tensors) -> None:
+    """Refuse a first sample without any value, which is the one that is timed; later ones only have to be taken."""
+    with_axes = [array for array in first.values() if array.ndim]
+    if with_axes and not any(array.size for array in with_axes):
+        raise DataloaderError(
+            f"sample 0 is empty ({_shapes(first)}): with a dimension of size 0 there is nothing to compare or to time",
+            "leave empty batches out of the dataloader, or give a batch of one or more first",
+        )
+
+
 def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
     for name in first:
         kinds = [(dtype_name(array), array.ndim) for array in (first[name], other[name])]
@@ -231,30 +245,6 @@ def _check_same_kind(first: Tensors, other: Tensors, index: int) -> None:
                 f"input {name!r} is {told[1]} in sample {index}, and {told[0]} in sample 0",
                 "give every sample the same dtypes and number of axes",
             )
-
-
-def _told(dataloader: Iterable[Any]) -> Iterator[Any]:
-    """Yield the samples; what goes wrong in the user's own code is said to have gone wrong there."""
-    try:
-        samples = iter(dataloader)
-    except TypeError:
-        raise DataloaderError(
-            f"the dataloader is a {type(dataloader).__name__}, which cannot be iterated over",
-            "pass a list of samples, a torch DataLoader, or another iterable",
-        ) from None
-    for index in itertools.count():
-        try:
-            sample = next(samples)
-        except StopIteration:
-            return
-        except NavError:
-            raise
-        except Exception as error:  # the user's dataloader may raise anything
-            raise DataloaderError(
-                f"the dataloader failed at sample {index}: {type(error).__name__}: {first_line(error)}",
-                "iterate over it by hand to see where",
-            ) from error
-        yield sample
 
 
 def _declared(model: Any, plugin: Plugin, request: Request) -> tuple[list[Description], list[str]]:
@@ -279,7 +269,7 @@ def _describe(plugin: Plugin, model: Any, sample: Any, request: Request) -> Desc
         description = plugin.describe(model, sample, request.names)
     except NavError:
         raise
-    except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
+    except any_failure() as error:  # a stranger's hook may raise anything
         raise PluginError(
             f"plugin {plugin.name!r} ({plugin.version}) failed to describe a sample: "
             f"{type(error).__name__}: {first_line(error)}",
@@ -306,17 +296,24 @@ def _run(infer: Infer, inputs: Tensors, index: int) -> Run:
             raise
         raise _refused(inputs, index, error.failure.reason) from error
     except DataloaderError as error:
-        raise DataloaderError(f"sample {index}: {error.cause}", error.fix) from error
-    except Exception as error:  # the user's model may raise anything
+        raise DataloaderError(f"sample {index}: {error.cause}", _fix(inputs, error.fix)) from error
+    except any_failure() as error:  # the user's model may raise anything
         raise _refused(inputs, index, f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _refused(inputs: Tensors, index: int, reason: str) -> DataloaderError:
-    shapes = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-    return DataloaderError(
-        f"the model refuses sample {index} ({shapes}): {reason}",
-        "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first",
-    )
+    fix = "make the sample's names, shapes and dtypes those that the model takes; try one call by hand first"
+    return DataloaderError(f"the model refuses sample {index} ({_shapes(inputs)}): {reason}", _fix(inputs, fix))
+
+
+def _fix(inputs: Tensors, otherwise: str) -> str:
+    """Return the fix for a sample that is refused; where an input is empty, most likely that is why."""
+    name = next((name for name, array in inputs.items() if not array.size), None)
+    return otherwise if name is None else f"leave out samples in which {name} is empty, or else {otherwise}"
+
+
+def _shapes(inputs: Tensors) -> str:
+    return ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in inputs.items())
 
 
 def examples_of(samples: Sequence[Sample], signature: Signature) -> tuple[Tensors, ...]:

@@ -14,6 +14,9 @@ __all__ = ["FILES", "FORWARD", "OPERATORS", "PLACES"]
 _VALUES_FIX = "replace what depends on values of tensors in forward by torch.where or torch.cond"
 _SIZES_FIX = "write forward so that it takes any size there, or give samples that agree in it"
 _OPERATOR_FIX = "use another operation in the model, or another route"
+_GRAPH_FIX = (
+    "look at what onnx.checker.check_model(path, full_check=True) says; another opset or exporter may write it well"
+)
 
 OPERATORS = (
     Rule(
@@ -141,6 +144,44 @@ FILES = (
         r"Load model from (?P<file>.+) failed:Protobuf parsing failed",
         "{file} is no ONNX file, or a damaged one",
         "export or copy it again",
+    ),
+    Rule(
+        FailureKind.EXCEPTION,
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .+ failed:)?(?:This is an invalid model\. )?"
+        r"Type Error: (?P<detail>[^\n]+)",
+        "ONNX Runtime refuses the types in the graph: {detail}",
+        "cast to one type at that node, in the model or in the file; another opset or exporter may do so",
+    ),
+    Rule(
+        FailureKind.EXCEPTION,
+        r"This is an invalid model\. In Node, \(\"(?P<node>[^\"]*)\", (?P<operator>\w+), [^\n]* , Error "
+        r"(?P<detail>[^\n]+)",
+        "ONNX Runtime refuses {operator} node {node!r}: {detail}",
+        _GRAPH_FIX,
+    ),
+    Rule(
+        FailureKind.EXCEPTION,
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .+ failed:)?"
+        r"(?:Node \((?P<node>[^)]*)\) Op \((?P<operator>\w+)\)) (?:\[\w+\] )?(?P<detail>[^\n]+)",
+        "ONNX Runtime refuses {operator} node {node!r}: {detail}",
+        _GRAPH_FIX,
+    ),
+    Rule(
+        FailureKind.EXCEPTION,
+        # ONNX Runtime says which of its own lines refused: neither that nor the path of the file tells why.
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .+ failed:)?"
+        r"Exception during (?:initialization|loading): "
+        r"(?:[^\n]* was (?:false|true)\. |[^\n]*\[ONNXRuntimeError\] : \d+ : \w+ : )?(?:\S+\.(?:h|cc):\d+ )?"
+        r"(?P<detail>[^\n]+)",
+        "ONNX Runtime cannot prepare the model: {detail}",
+        _OPERATOR_FIX,
+    ),
+    Rule(
+        FailureKind.EXCEPTION,
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : Load model from .+ failed:(?:/\S+\.(?:h|cc):\d+ [^\n]*?\) )?"
+        r"(?:This is an invalid model\. )?(?:Error: )?(?P<detail>[^\n]+)",
+        "ONNX Runtime refuses the file: {detail}",
+        _GRAPH_FIX,
     ),
     Rule(
         FailureKind.EXCEPTION,

@@ -10,6 +10,7 @@ from navcore.contracts import Infer, Tensors
 from navcore.domain import OptimizationProfile, Signature
 from navcore.engine.probe import differing_outputs
 from navcore.engine.shapes import Run
+from navcore.errors import any_failure
 
 __all__ = ["further_sizes"]
 
@@ -35,7 +36,7 @@ def further_sizes(
         try:
             run = Run(inputs, infer(inputs))
             fits = not differing_outputs(runs[0].outputs, run.outputs) and _fits(run, signature)
-        except Exception:  # the user's model may refuse a size in any way  # noqa: S112
+        except any_failure():  # the user's model may refuse a size in any way
             continue
         if fits:
             found.append(run)

@@ -24,7 +24,7 @@ from navcore.engine.plan import Plan
 from navcore.engine.serve import Served
 from navcore.engine.speed import sized
 from navcore.engine.sweep import Sweep
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 from navcore.store.journal import Journal
 
 __all__ = ["serve_all"]
@@ -126,7 +126,7 @@ def _serve(
                         left.pop(0)
             except StepFailed as error:
                 notes.append(f"{left.pop(0)} failed: {error.failure.reason}")
-            except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+            except any_failure() as error:  # a stranger's runtime may raise anything
                 notes.append(f"{left.pop(0)} failed: {type(error).__name__}: {first_line(error)}")
     return tuple(loads), tuple(notes)
 

@@ -15,6 +15,7 @@ from navcore.engine.race import Pace, Standing, standing
 from navcore.engine.statistics import SMALLEST, interval, noise, ratio
 from navcore.engine.sweep import Sweep
 from navcore.engine.timing import Block, Clock, Timer
+from navcore.errors import any_failure
 
 __all__ = ["Rounds", "measure_round_robin"]
 
@@ -197,7 +198,7 @@ class _Timing:
             return
         try:
             times = self.sweep.timer.block(self.shape)
-        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything, out of memory included
+        except any_failure() as error:  # a stranger's runtime may raise anything, out of memory included
             self.sweep.fail(batch_size, error)
             self.fate.failed = True
             return
@@ -238,7 +239,7 @@ def _warm_up(
         try:
             sweep.timer.bind(feeds)
             call_ms = _settle(sweep.timer, clock)
-        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything, out of memory included
+        except any_failure() as error:  # a stranger's runtime may raise anything, out of memory included
             sweep.fail(batch_size, error)
             continue
         timings.append(_Timing(sweep, _shape(call_ms, pace), call_ms))

@@ -13,7 +13,7 @@ from navcore.domain import Failure, Status, TrialResult
 from navcore.engine.describe import Source
 from navcore.engine.failures import FATAL, StepFailed
 from navcore.engine.verify import expected_outputs, outputs_of
-from navcore.errors import UsageError
+from navcore.errors import UsageError, any_failure
 
 __all__ = ["Metric", "metric_of"]
 
@@ -51,7 +51,7 @@ class Metric:
                 raise
             reason = f"while the metric read its outputs: {error.failure.reason}"
             return _failed(result, Failure("metric", reason, error.failure.fix))
-        except (Exception, SystemExit) as error:  # the user's function may raise anything
+        except any_failure() as error:  # the user's function may raise anything
             log.write("".join(traceback.format_exception(error)))
             reason = f"the metric raised {type(error).__name__}: {error}"
             return _failed(result, Failure("metric", reason, "see the traceback in the log: it is your function"))
@@ -79,7 +79,7 @@ def metric_of(function: MetricFunction | None, most_drop: float, source: Source)
         score = _number(function(expected_outputs(source, further)))
     except StepFailed as error:
         raise UsageError(f"while the metric read the source's outputs: {error.failure.reason}", _FIX) from error
-    except (Exception, SystemExit) as error:  # the user's function may raise anything
+    except any_failure() as error:  # the user's function may raise anything
         raise UsageError(f"the metric fails on the source: {type(error).__name__}: {error}", _FIX) from error
     if not math.isfinite(score):
         raise UsageError(f"the metric says {score} of the source, so nothing can be compared with it", _FIX)

@@ -9,6 +9,7 @@ import attrs
 
 from navcore.contracts import Edge, Model, Runner, Tool
 from navcore.domain import PRECISIONS, Omission, Request, Route
+from navcore.errors import any_failure
 from navcore.formats import Format
 from navcore.known import FIRST_PARTY
 from navcore.registry import Registry
@@ -107,7 +108,7 @@ def blocked(tool: Tool) -> Omission | None:
     """Return why a tool cannot work on this machine, as an omission, or None if it can."""
     try:
         reason: object = tool.unavailable()
-    except (Exception, SystemExit) as error:  # a stranger's check may raise anything
+    except any_failure() as error:  # a stranger's check may raise anything
         return Omission(tool.name, f"its check failed: {type(error).__name__}: {error}", "report this to its author")
     if reason is None:
         return None
@@ -121,7 +122,7 @@ def unsuited(tool: Tool, model: Model) -> str | None:
     """Return why there is no point in trying the tool on the model, or None if there is."""
     try:
         reason: object = tool.unsuited(model)
-    except (Exception, SystemExit) as error:  # a stranger's check may raise anything
+    except any_failure() as error:  # a stranger's check may raise anything
         return f"its check failed: {type(error).__name__}: {error}"
     return None if reason is None else str(reason)
 

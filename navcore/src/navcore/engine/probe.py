@@ -10,7 +10,7 @@ import attrs
 from navcore.contracts import Infer, Tensors
 from navcore.domain import Signature
 from navcore.engine.shapes import Run, dtype_name, resized
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 
 __all__ = ["Probe", "differing_outputs", "probe"]
 
@@ -42,7 +42,7 @@ def probe(infer: Infer, runs: Sequence[Run], declared: Signature | None) -> Prob
         try:
             run = Run(inputs, infer(inputs))
             difference = differing_outputs(runs[0].outputs, run.outputs)
-        except Exception as error:  # the user's model may raise anything
+        except any_failure() as error:  # the user's model may raise anything
             difference = first_line(error.__cause__ or error)
         if difference:
             refusal = refusal or f"batch size {other} ({difference})"

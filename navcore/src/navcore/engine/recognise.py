@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from navcore.errors import UnrecognisedModelError, first_line
+from navcore.errors import UnrecognisedModelError, any_failure, first_line
 from navcore.formats import Format
 from navcore.known import suggest
 from navcore.registry import Plugin, Registry
@@ -48,7 +48,7 @@ def recognise(model: Any, registry: Registry, forced: Format | None = None) -> t
 def _claim(plugin: Plugin, model: Any) -> Format | None:
     try:
         answer: object = plugin.recognise(model)
-    except (Exception, SystemExit) as error:  # a stranger's hook may raise anything; the others still decide
+    except any_failure() as error:  # a stranger's hook may raise anything; the others still decide
         _LOGGER.warning("%s failed in nav_recognise and is not heard: %s", plugin.version, first_line(error))
         return None
     if answer is not None and not isinstance(answer, Format):

@@ -13,6 +13,7 @@ import attrs
 
 from navcore.contracts import Infer, Tensors
 from navcore.engine.failures import StepFailed, failure_from
+from navcore.errors import any_failure
 
 __all__ = ["Rest", "blaming", "rest_of"]
 
@@ -70,7 +71,7 @@ def blaming(whom: str) -> Iterator[None]:
     """Make what is raised a StepFailed whose reason begins so: the user's function, which reads it, is not to blame."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+    except any_failure() as error:  # a stranger's code may raise anything
         failure = failure_from(error, io.StringIO(), "")
         raise StepFailed(attrs.evolve(failure, reason=f"{whom}{failure.reason}")) from error
 

@@ -9,7 +9,7 @@ from navcore.contracts import Description, Model, Tensors
 from navcore.domain import PackageStatus
 from navcore.engine.compare import compare
 from navcore.engine.recognise import kind_of, recognise
-from navcore.errors import UsageError, first_line
+from navcore.errors import UsageError, any_failure, first_line
 from navcore.registry import Plugin, Registry
 
 __all__ = ["described_again"]
@@ -62,7 +62,7 @@ def _described(
                 reason = f"its inputs are {found}"
                 continue
             got = description.infer(inputs)
-        except Exception as error:  # a form that was guessed may be refused in any way
+        except any_failure() as error:  # a form that was guessed may be refused in any way
             reason = first_line(error)
             continue
         if set(got) == set(names.output_names):

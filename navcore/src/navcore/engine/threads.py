@@ -24,7 +24,7 @@ from navcore.engine.plan import Plan, Trial
 from navcore.engine.race import Pace
 from navcore.engine.speed import sized
 from navcore.engine.sweep import Sweep
-from navcore.errors import first_line
+from navcore.errors import any_failure, first_line
 from navcore.store.journal import Journal
 
 __all__ = ["try_threads"]
@@ -120,7 +120,7 @@ def _tried(
             others[count] = opened_with({"threads": count}, runner.name, runner, model, bench, stack)
         except StepFailed as error:
             notes.append(f"{_words(count)}: {error.failure.reason}")
-        except (Exception, SystemExit) as error:  # a stranger's runtime may raise anything
+        except any_failure() as error:  # a stranger's runtime may raise anything
             notes.append(f"{_words(count)}: {type(error).__name__}: {first_line(error)}")
     loads: list[Load] = []
     for known in wanted if others else ():

@@ -14,6 +14,7 @@ from navcore.domain import Failure, Status, TrialResult
 from navcore.engine.describe import Source
 from navcore.engine.failures import FATAL, StepFailed
 from navcore.engine.rest import blaming
+from navcore.errors import any_failure
 
 __all__ = ["expected_outputs", "outputs_of", "verified"]
 
@@ -45,7 +46,7 @@ def verified(
             raise
         reason = f"while verify_func read its outputs: {error.failure.reason}"
         return _rejected(result, Failure("verify", reason, error.failure.fix))
-    except (Exception, SystemExit) as error:  # the user's function may raise anything
+    except any_failure() as error:  # the user's function may raise anything
         log.write("".join(traceback.format_exception(error)))
         reason = f"verify_func raised {type(error).__name__}: {error}"
         return _rejected(result, Failure("verify", reason, "see the traceback in the log: it is your function"))

@@ -114,11 +114,12 @@ class _Desk:
     def answer(self, message: dict[str, Any], arrays: dict[str, Any]) -> Answer:
         """Do one thing; whatever it raises becomes part of the answer."""
         from navcore.engine.failures import failure_from
+        from navcore.errors import any_failure
 
         try:
             do: Callable[[dict[str, Any], dict[str, Any]], Answer] = getattr(self, f"_{message['do']}")
             return do(message, arrays)
-        except (Exception, SystemExit) as error:  # a stranger's tool may raise anything
+        except any_failure() as error:  # a stranger's tool may raise anything
             failure = failure_from(error, sys.stderr, "")
             told = {"kind": failure.kind, "reason": failure.reason, "fix": failure.fix}
             return {"failure": told}, {}

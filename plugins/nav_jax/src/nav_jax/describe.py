@@ -11,7 +11,7 @@ from nav_jax.arrays import as_jax_takes_it, owned
 from nav_jax.call import JaxCall, make_call
 from nav_jax.jax_model import JaxModel
 from navcore.contracts import Description, Names, Tensors
-from navcore.errors import DataloaderError, NavError, first_line
+from navcore.errors import DataloaderError, NavError, any_failure, first_line
 
 __all__ = ["describe", "model_of"]
 
@@ -66,7 +66,7 @@ class _Reference:
             result = function(params, *arguments, **keywords)
         except NavError:
             raise
-        except Exception as error:  # the user's function may raise anything
+        except any_failure() as error:  # the user's function may raise anything
             shapes = ", ".join(f"{name}: {inputs[name].dtype}{list(inputs[name].shape)}" for name in self.call.inputs)
             raise DataloaderError(
                 f"{self.model.name} refuses the sample ({shapes}), called as {self.model.name}{self.call!r}: "

@@ -11,6 +11,7 @@ import attrs
 
 from nav_jax.arrays import is_array
 from navcore.errors import UsageError
+from navcore.keywords import checked_options
 
 __all__ = ["JaxModel", "is_model_object"]
 
@@ -18,6 +19,7 @@ _KEYWORD = "params"
 """A function with a parameter of this name is given the parameters by it, unless it is the first one."""
 
 
+@checked_options
 @attrs.frozen(eq=False, repr=False)
 class JaxModel:
     """A model of JAX, for `nav.optimize`; `nav.jax.optimize` makes it of its first two arguments.

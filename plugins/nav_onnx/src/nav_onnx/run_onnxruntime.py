@@ -22,6 +22,7 @@ from nav_onnx.session_infer import BoundInfer, SessionInfer
 from nav_onnx.session_settings import SessionSettings
 from navcore.contracts import Infer, Model
 from navcore.domain import DeviceKind, Signature
+from navcore.keywords import checked_options
 
 __all__ = ["OnnxRuntimeRunner"]
 
@@ -33,6 +34,7 @@ def _check_options(_instance: object, _attribute: object, value: tuple[tuple[str
         raise ValueError(f"provider_options={value!r}: give pairs of text, for example (('device_id', '1'),)")
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class OnnxRuntimeRunner(SessionSettings):
     """ONNX Runtime with one execution provider.

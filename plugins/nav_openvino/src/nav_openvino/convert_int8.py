@@ -14,6 +14,7 @@ from navcore.contracts import Converter, Model, Stage
 from navcore.domain import Signature
 from navcore.errors import DataloaderError
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["OpenVINOInt8Converter"]
 
@@ -28,6 +29,7 @@ _QUANTISED = 'type="FakeQuantize"'
 """A tensor that is quantised, as the IR has it."""
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class OpenVINOInt8Converter(Converter):
     """Post-training quantisation by NNCF: weights per channel, activations per tensor.

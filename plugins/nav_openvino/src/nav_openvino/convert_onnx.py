@@ -11,10 +11,12 @@ from nav_openvino.without_telemetry import load_openvino, missing_openvino
 from navcore.contracts import Converter, Model
 from navcore.domain import Signature
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["OpenVINOConverter"]
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class OpenVINOConverter(Converter):
     """Writes the `.xml` and its `.bin`; weights keep their precision."""

@@ -16,6 +16,7 @@ from navcore.contracts import Converter, Model
 from navcore.domain import Signature, TensorSpec
 from navcore.errors import NavError
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["ConversionError", "SavedModelConverter"]
 
@@ -27,6 +28,7 @@ class ConversionError(NavError):
     """OpenVINO has read another model than the one that was given."""
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class SavedModelConverter(Converter):
     """Writes the `.xml` and its `.bin` of the signature `serving_default`; weights keep their precision."""

@@ -14,6 +14,7 @@ from navcore.contracts import Infer, Model, Runner
 from navcore.cpus import usable_cpus, visible_cpus
 from navcore.domain import DeviceKind
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["OpenVINORunner"]
 
@@ -23,6 +24,7 @@ _ELEMENT_TYPES = {None: "f32", "fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _one_or_more = attrs.validators.optional(attrs.validators.ge(1))
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class OpenVINORunner(Runner):
     """OpenVINO's CPU device.

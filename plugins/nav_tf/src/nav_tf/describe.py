@@ -16,7 +16,7 @@ from nav_tf.saved_model_file import read_signature
 from nav_tf.source import callable_of, model_name
 from navcore.contracts import Description, Model, Names, Tensors
 from navcore.domain import DeviceKind, Signature
-from navcore.errors import DataloaderError, NavError, first_line
+from navcore.errors import DataloaderError, NavError, any_failure, first_line
 from navcore.formats import Format
 from navcore.naming import check_own
 
@@ -61,7 +61,7 @@ class _Reference:
             result = self.model(*arguments, **keywords)
         except NavError:
             raise
-        except Exception as error:  # the user's model may raise anything
+        except any_failure() as error:  # the user's model may raise anything
             shapes = ", ".join(f"{name}: {inputs[name].dtype}{list(inputs[name].shape)}" for name in self.call.inputs)
             name = model_name(self.model)
             raise DataloaderError(

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 
 from nav_torch.device import missing_compiler
-from nav_torch.export_error import explained
+from nav_torch.export_error import ExportError, explained
 from nav_torch.export_exportedprogram import dynamic_axes
 from nav_torch.infer import infer_artifact
 from nav_torch.proof import prove
 from nav_torch.ranges import compiled_ranges
-from nav_torch.reads import program_only_reads
+from nav_torch.reads import parameters_written, program_only_reads
 from nav_torch.run_aoti import ONLY_READS, load_package
 from nav_torch.run_exportedprogram import program_device
 from nav_torch.sizes import ordered_examples, resized, sizes_seen
@@ -55,6 +55,7 @@ class AOTInductorConverter(Converter):
         import torch._inductor
 
         program = torch.export.load(model.path)
+        _refuse_changed_weights(program)
         hinted = _with_larger_batch(program, model)
         settings = {
             "freezing": self.freezing,
@@ -72,6 +73,27 @@ class AOTInductorConverter(Converter):
             infer_artifact(load_package(out), model, device),
             found=compiled_ranges(hinted, model.signature),
         )
+
+
+def _refuse_changed_weights(program: Any) -> None:
+    """Refuse a program that changes a parameter, which a package would return as one more output (torch 2.13).
+
+    Raises:
+        ExportError: It does; it names the parameter and the operator.
+    """
+    written = parameters_written(program)
+    if not written:
+        return
+    name, operator = next(iter(written.items()))
+    name = name.removeprefix("module.")  # as the flat module that is exported holds the user's
+    fix = "do that to the weights once, before they are optimised, or use another route"
+    if "embedding_renorm_" in operator:
+        fix = (
+            "leave max_norm out, and shorten the rows of the weight once, before it is optimised; or use another route"
+        )
+    raise ExportError(
+        f"each call of forward changes the weight {name!r} ({operator}), which AOTInductor does not keep in step", fix
+    )
 
 
 def _with_larger_batch(program: Any, model: Model) -> Any:

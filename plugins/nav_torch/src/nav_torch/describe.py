@@ -11,13 +11,14 @@ import attrs
 from nav_torch.call import TorchCall, make_call
 from nav_torch.draws import Draws
 from nav_torch.hidden import hidden_tensors
+from nav_torch.packed import PACKED, check_packed, packed_inputs
 from nav_torch.sample import parameters_of
 from nav_torch.state import state_of, told
 from nav_torch.tensors import device_of, shapes_of, to_array, to_tensor
 from nav_torch.tree import flatten
 from nav_torch.untouched import in_training_mode, untouched
 from navcore.contracts import Description, Names, Tensors
-from navcore.errors import DataloaderError, NavError, UsageError
+from navcore.errors import DataloaderError, NavError, UsageError, any_failure
 
 __all__ = ["describe"]
 
@@ -35,11 +36,13 @@ def describe(module: Any, sample: Any, names: Names) -> Description:
         return Description(inputs={}, infer=_no_sample)
     call, leaves = make_call(module, sample, names)
     _check_values(module, leaves)
+    packed = packed_inputs(call)
+    notices = ((_TRAINING, in_training_mode(module)), (PACKED, bool(packed)))
     return Description(
         inputs={name: to_array(leaf) for name, leaf in leaves.items()},
-        infer=_Reference(module, call, device_of(module), Draws(device_of(module))),
+        infer=_Reference(module, call, device_of(module), Draws(device_of(module)), packed),
         call=call,
-        notices=(_TRAINING,) if in_training_mode(module) else (),
+        notices=tuple(text for text, holds in notices if holds),
     )
 
 
@@ -72,9 +75,11 @@ class _Reference:
     call: TorchCall
     device: Any
     draws: Draws
+    packed: tuple[tuple[str, str], ...]
     left_out: dict[str, str] = attrs.field(factory=dict)
 
     def __call__(self, inputs: Tensors) -> Tensors:
+        check_packed(self.packed, inputs)
         tensors = {name: to_tensor(inputs[name], self.device) for name in self.call.inputs}
         arguments, keywords = self.call.arguments(tensors.values())
         with untouched(self.module, self.draws) as kept:
@@ -82,7 +87,7 @@ class _Reference:
                 result = self.module(*arguments, **keywords)
             except NavError:
                 raise
-            except Exception as error:  # the user's model may raise anything
+            except any_failure() as error:  # the user's model may raise anything
                 raise _refusal(self.module, self.call, inputs, error) from error
             outputs = {name: to_array(tensor) for name, tensor in self.call.named_outputs(result).items()}
             self._note_left_out(result)
@@ -102,7 +107,7 @@ class _Reference:
             self.left_out["__".join(map(str, path)) or "something"] = kind
 
 
-def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: Exception) -> DataloaderError:
+def _refusal(module: Any, call: TorchCall, inputs: Tensors, error: BaseException) -> DataloaderError:
     reason = (str(error).strip().splitlines() or ["no message"])[0]
     return DataloaderError(
         f"{type(module).__name__} refuses the sample ({shapes_of(inputs)}), called as {call!r}: "

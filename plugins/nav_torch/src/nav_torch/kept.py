@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,8 @@ def contents_kept(module: Any) -> Iterator[Kept]:
     try:
         yield kept
     finally:
-        kept.put_back()
+        if not sys.is_finalizing():  # a session that nobody closed ends with the interpreter, which imports no more
+            kept.put_back()
 
 
 @attrs.frozen(eq=False)

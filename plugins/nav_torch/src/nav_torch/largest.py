@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from nav_torch.sizes import resized, sizes_seen
 from navcore.contracts import Infer, Tensors
 from navcore.domain import Signature
+from navcore.errors import any_failure
 
 __all__ = ["largest_taken"]
 
@@ -51,7 +52,7 @@ def largest_taken(
         start = clock()
         try:
             reference(feeds)
-        except Exception:  # the user's module may refuse a size in any way
+        except any_failure():  # the user's module may refuse a size in any way
             return False
         if clock() - start > _MOST_SECONDS:
             raise _EnoughError

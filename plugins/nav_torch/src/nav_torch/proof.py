@@ -13,6 +13,7 @@ from nav_torch.ranges import narrower
 from nav_torch.sizes import input_dimensions, other_sizes, resized, sizes_seen
 from navcore.contracts import Array, Infer, Tensors
 from navcore.domain import Range, Signature
+from navcore.errors import any_failure
 
 __all__ = ["difference", "prove", "prove_other_values"]
 
@@ -136,7 +137,7 @@ class _Case:
         """Return what the source gives, or None where it takes no such size."""
         try:
             return self.reference(feeds)
-        except Exception:  # the user's module may refuse a size in any way
+        except any_failure():  # the user's module may refuse a size in any way
             return None
 
     def _check_runs(self) -> None:

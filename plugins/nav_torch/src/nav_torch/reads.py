@@ -1,4 +1,4 @@
-"""Does an artifact only read its inputs? Then they need no copies."""
+"""What an artifact writes to: one that only reads its inputs needs no copies of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["program_only_reads", "script_only_reads"]
+__all__ = ["parameters_written", "program_only_reads", "script_only_reads"]
 
 _CONTROL = {"cond", "while_loop", "wrap_with_set_grad_enabled", "wrap_with_autocast"}
 """Operators around graphs, which are looked through as well."""
@@ -40,6 +40,36 @@ def _only_reads(node: Any) -> bool:
     return node.op == "call_function" and (
         node.target in _ARITHMETIC or getattr(node.target, "__name__", None) in _CONTROL
     )
+
+
+def parameters_written(program: Any) -> dict[str, str]:
+    """Return the parameters that the graph of an exported program changes, each with the operator that does so.
+
+    Whether it changes all of one or a view of it.
+    """
+    names = program.graph_signature.inputs_to_parameters
+    return {
+        names[place.name]: str(node.target)
+        for node in program.graph.nodes
+        for place in map(_base, _written(node))
+        if place.name in names
+    }
+
+
+def _written(node: Any) -> Iterator[Any]:
+    """Yield the nodes whose tensors an operator writes to."""
+    schema = getattr(node.target, "_schema", None)
+    for argument, value in zip(schema.arguments if schema is not None else (), node.args, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write and hasattr(value, "op"):
+            yield value
+
+
+def _base(node: Any) -> Any:
+    """Return the node that a view is of; any other node itself."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None or not schema.arguments or schema.arguments[0].alias_info is None or not node.args:
+        return node
+    return _base(node.args[0])
 
 
 def script_only_reads(module: Any) -> bool:

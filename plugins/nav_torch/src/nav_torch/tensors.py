@@ -65,7 +65,7 @@ def to_array(tensor: Any) -> Array:
     """Return an array that shares no memory with the tensor.
 
     Raises:
-        DataloaderError: It is sparse, or neither numpy nor ml_dtypes has such a dtype.
+        DataloaderError: It is sparse, nested or without numbers, or neither numpy nor ml_dtypes has such a dtype.
     """
     import torch
 
@@ -76,6 +76,10 @@ def to_array(tensor: Any) -> Array:
         return copied
     if tensor.is_nested:
         raise DataloaderError("a tensor is nested, which numpy has not", "call .to_padded_tensor(0.0) on it")
+    if tensor.is_meta:
+        raise DataloaderError(
+            "a tensor is on the meta device, which holds no numbers", "give one with numbers, for example on the CPU"
+        )
     if tensor.layout != torch.strided:
         raise DataloaderError(f"a tensor has the layout {tensor.layout}, which numpy has not", "call .to_dense() on it")
     dense = tensor.detach().resolve_conj().resolve_neg().to("cpu", copy=True)

@@ -22,6 +22,7 @@ from navcore.configs import Arguments, thawed_arguments
 from navcore.contracts import Converter, Model
 from navcore.domain import Signature
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["TensorRTConverter"]
 
@@ -31,6 +32,7 @@ _LEVELS = attrs.validators.optional(attrs.validators.in_(range(6)))
 _WHOLE = attrs.validators.optional(attrs.validators.ge(0))
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class TensorRTConverter(Converter):
     """Builds an engine for the shapes of the samples, and a batch up to a limit.

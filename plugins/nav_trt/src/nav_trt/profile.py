@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from navcore.errors import UsageError
+from navcore.keywords import checked_keywords
 
 __all__ = ["FrozenProfile", "ShapeTuple", "TensorRTProfile", "frozen_profile"]
 
@@ -27,6 +28,7 @@ class TensorRTProfile(dict[str, ShapeTuple]):
     `TensorRTProfile().add("image", min=(1, 3, 224, 224), opt=(8, 3, 224, 224), max=(16, 3, 224, 224))`
     """
 
+    @checked_keywords
     def add(self, name: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]) -> TensorRTProfile:  # noqa: A002  # names that users know
         """Set the shapes of an input, and return the profile.
 

@@ -16,10 +16,12 @@ from nav_trt.installed import missing_tensorrt
 from navcore.contracts import Infer, Model, Runner
 from navcore.domain import DeviceKind
 from navcore.formats import Format
+from navcore.keywords import checked_options
 
 __all__ = ["TensorRTRunner"]
 
 
+@checked_options
 @attrs.frozen(kw_only=True)
 class TensorRTRunner(Runner):
     """TensorRT on the first GPU. Never run past `unavailable`: where this was written there was no GPU.
