@@ -123,12 +123,14 @@ class Session:
         native: Callable[..., Mapping[str, Any]] | None = getattr(self._infer, "native", None)
         if native is None:
             raise UsageError(f"{self.name} has no tensors of its own", "use infer(), which takes and gives arrays")
-        if type(feeds) is not dict or len(feeds) != len(self._names) or not all(map(feeds.__contains__, self._names)):
-            _check_names(feeds, self.signature)
-        tensors = [feeds[name] for name in self._names]
-        kinds = tuple([(getattr(each, "dtype", None), getattr(each, "shape", None)) for each in tensors])
-        if kinds not in self._usual:
-            self._check_tensors(tensors)
+        try:
+            tensors = [feeds[name] for name in self._names] if type(feeds) is dict else []
+            kinds = tuple([(each.dtype, each.shape) for each in tensors])
+            usual = len(feeds) == len(tensors) and kinds in self._usual
+        except (KeyError, TypeError, AttributeError):
+            usual = False
+        if not usual:
+            tensors, kinds = self._checked_tensors(feeds)
             if len(self._usual) < _REMEMBERED:  # looking takes longer than many a model
                 self._usual.add(kinds)
         return native(*tensors)
@@ -144,7 +146,10 @@ class Session:
         self._check_sizes({name: np.shape(feeds[name]) for name in self.signature.input_names})
         return {name: _native(np.asarray(feeds[name])) for name in self.signature.input_names}
 
-    def _check_tensors(self, tensors: Sequence[Any]) -> None:
+    def _checked_tensors(self, feeds: Mapping[str, Any]) -> tuple[list[Any], tuple[Any, ...]]:
+        """Return the tensors in the order of the inputs, and of which dtypes and shapes they are."""
+        _check_names(feeds, self.signature)
+        tensors = [feeds[name] for name in self._names]
         shapes = {}
         for spec, tensor in zip(self.signature.inputs, tensors, strict=True):
             if not hasattr(tensor, "shape") or not hasattr(tensor, "dtype"):
@@ -152,6 +157,7 @@ class Session:
             shapes[spec.name] = tuple(tensor.shape)
             _check_fits(spec, _tensor_dtype(tensor), shapes[spec.name], f"cast it to {spec.dtype}")
         self._check_sizes(shapes)
+        return tensors, tuple([(each.dtype, each.shape) for each in tensors])
 
     def _check_sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         if beyond := self.signature.beyond(shapes):

@@ -172,10 +172,18 @@ class _TensorInfer:
         Raises:
             UsageError: One is no tensor of torch, or on another device.
         """
-        for name, tensor in zip(self.names, tensors, strict=True):
-            _check_placed(name, tensor, self.device)
-        with undisturbed(self._draws):
-            return self.run(tensors)
+        import torch
+
+        for tensor in tensors:
+            if not isinstance(tensor, torch.Tensor):
+                raise _misplaced(self.names, tensors, self.device)
+        try:
+            with undisturbed(self._draws):
+                return self.run(tensors)
+        except Exception as error:  # looked at only now, since looking takes longer than many a model
+            if any(tensor.device.type != self.device.type for tensor in tensors):
+                raise _misplaced(self.names, tensors, self.device) from error
+            raise
 
     def _writes(self, feeds: Tensors) -> bool:
         """Return whether a call on copies changes them."""
@@ -189,18 +197,21 @@ class _TensorInfer:
         return handed_over(outputs)
 
 
-def _check_placed(name: str, tensor: Any, device: Any) -> None:
+def _misplaced(names: Sequence[str], tensors: Sequence[Any], device: Any) -> UsageError:
+    """Return what is wrong with the first that is no tensor of torch, or on another device."""
     import torch
 
-    if not isinstance(tensor, torch.Tensor):
-        raise UsageError(
-            f"input {name!r} was given a {type(tensor).__name__}, and the model runs on tensors of torch",
-            f"give torch.as_tensor({name}), or call infer() with arrays",
-        )
-    if tensor.device.type != device.type:
-        raise UsageError(
-            f"input {name!r} is on {tensor.device}, and the model runs on {device}", f"give {name}.to({str(device)!r})"
-        )
+    for name, tensor in zip(names, tensors, strict=True):
+        if not isinstance(tensor, torch.Tensor):
+            return UsageError(
+                f"input {name!r} was given a {type(tensor).__name__}, and the model runs on tensors of torch",
+                f"give torch.as_tensor({name}), or call infer() with arrays",
+            )
+        if tensor.device.type != device.type:
+            break
+    return UsageError(
+        f"input {name!r} is on {tensor.device}, and the model runs on {device}", f"give {name}.to({str(device)!r})"
+    )
 
 
 def _read_tensor(array: Array, device: Any) -> Any:
