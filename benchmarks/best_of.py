@@ -2,7 +2,7 @@
 
 python benchmarks/best_of.py [--framework torch|jax|tensorflow] [--model NAME ...] [--size full|tiny] [--rounds N]
                              [--max-batch-size N] [--static] [--together WAY ...] [--without WAY ...]
-                             [--json FILE]
+                             [--processes N] [--json FILE]
 
 Each model of the zoo is optimised with default options, and MaxThroughputStrategy chooses. Then the chosen session and
 hand-written calls of the same runtimes with their default settings (hand_written*.py) run at the batch size that the
@@ -20,9 +20,11 @@ where `native` could be called, and `bind`, are shown besides.
 The C library gives freed memory back to the system or keeps it, depending on what a process did before; taking 16 MB
 of outputs back costs as much as an embedding that fills them. So that this favours nobody, all processes keep it.
 
-Where a process lies in memory can make 3 % of difference for as long as it lives. --together names hand-written ways
-that run in the process of ours, for runtimes that share a thread pool with what is chosen; --without names those that
-are known to be slow.
+Where a process, its weights and its buffers lie in memory can make 3 % of difference for as long as it lives.
+--processes does everything so many times over, search included. Then the ratio is the median of those of the processes,
+and what stands beside it the smallest and the largest; the best hand-written way is the one with the shortest time by
+that measure. --together names hand-written ways that run in the process of ours, for runtimes that share a thread pool
+with what is chosen; --without names those that are known to be slow.
 
 --static also exports with all sizes fixed to those that are timed, which serves no other input; it is told apart.
 """
@@ -42,7 +44,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,7 @@ def main() -> int:
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--together", nargs="+", default=[], metavar="WAY", help="run these in the process of ours")
     parser.add_argument("--without", nargs="+", default=[], metavar="WAY", help="leave these out")
+    parser.add_argument("--processes", type=int, default=1, help="how often each model is searched and timed anew")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -93,10 +96,14 @@ def main() -> int:
         return 0
     found: dict[str, Any] = {}
     for name in asked.model or zoo_of(asked.framework).models:
-        told = in_a_process(name, asked)
-        if told is not None:
-            found[name] = told
-            show_ways(name, told)
+        told = []
+        for _ in range(asked.processes):
+            one_process = in_a_process(name, asked)
+            if one_process is not None:
+                told.append(one_process)
+                show_ways(name, one_process)
+        if told:
+            found[name] = over_processes(told) if asked.processes > 1 else told[0]
         if asked.json:
             asked.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     show(found)
@@ -235,14 +242,11 @@ def figures(
 ) -> dict[str, Any]:
     """Return what is shown and written for one model."""
     medians = {name: statistics.median(values) for name, values in blocks.items()}
-    ours = [name for name in (NATIVE, OURS, BOUND) if name in blocks]
     best = {}
-    for kind in ("", STATIC):
-        names = [name for name in medians if name not in ours and name.endswith(STATIC) == bool(kind)]
-        if names:
-            found = {name: ratio(best_blocks(blocks, names), blocks[name]) for name in ours}
-            ratios = {name: [each.value, each.low, each.high] for name, each in found.items()}
-            best[kind or "varying"] = {"way": min(names, key=medians.__getitem__), "ratios": ratios}
+    for kind, names in by_kind(blocks).items():
+        found = {name: ratio(best_blocks(blocks, names), blocks[name]) for name in ours_in(blocks)}
+        ratios = {name: [each.value, each.low, each.high] for name, each in found.items()}
+        best[kind] = {"way": min(names, key=medians.__getitem__), "ratios": ratios}
     return {
         "choice": choice,
         "batch_size": size,
@@ -259,6 +263,44 @@ def best_blocks(blocks: Mapping[str, list[float]], names: Sequence[str]) -> list
     return [blocks[halves[1 - place % 2]][place] for place in range(len(blocks[names[0]]))]
 
 
+def ours_in(blocks: Iterable[str]) -> list[str]:
+    """Return which of our ways are there; the first is the one that is like what one writes by hand."""
+    return [name for name in (NATIVE, OURS, BOUND) if name in blocks]
+
+
+def by_kind(blocks: Iterable[str]) -> dict[str, list[str]]:
+    """Return the hand-written ways that are there, those for any size and those for one apart."""
+    ours = ours_in(blocks)
+    kinds = {
+        kind or "varying": [name for name in blocks if name not in ours and name.endswith(STATIC) == bool(kind)]
+        for kind in ("", STATIC)
+    }
+    return {kind: names for kind, names in kinds.items() if names}
+
+
+def over_processes(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of a model from those of several processes: median, smallest and largest of their ratios."""
+    blocks = [each["blocks_ms"] for each in told]
+    everywhere = [name for name in blocks[0] if all(name in other for other in blocks)]
+
+    def ratios(way: str, name: str) -> list[float]:
+        return [ratio(each[way], each[name]).value for each in blocks]
+
+    ours = ours_in(everywhere)
+    best = {}
+    for kind, names in by_kind(everywhere).items():
+        way = min(names, key=lambda name: statistics.median(ratios(name, ours[0])))
+        found = {name: ratios(way, name) for name in ours}
+        spread = {name: [statistics.median(values), min(values), max(values)] for name, values in found.items()}
+        best[kind] = {"way": way, "ratios": spread}
+    return {
+        "choice": " / ".join(sorted({each["choice"] for each in told})),
+        "batch_size": " / ".join(sorted({str(each["batch_size"]) for each in told})),
+        "best": best,
+        "processes": list(told),
+    }
+
+
 def show_ways(name: str, model: Mapping[str, Any]) -> None:
     """Print every way of one model, the fastest first."""
     print(f"\n{name}, batch size {model['batch_size'] or 'as given'}; chosen: {model['choice']}")
@@ -272,15 +314,12 @@ def show_ways(name: str, model: Mapping[str, Any]) -> None:
 def show(found: Mapping[str, Any]) -> None:
     """Print the table."""
     print(f"\nspeed of ours against the best hand-written way, at least {WANTED} wanted:\n")
-    print(f"{'model':<16}{'batch':>6}  {'our choice':<40}{'best by hand':<18}{'like for like':<30}{'infer':<23}bind")
     for name, told in found.items():
+        print(f"{name}, batch size {told['batch_size'] or 'as given'}, {told['choice']}")
         for best in told["best"].values():
-            ratios = best["ratios"]
-            like = NATIVE if NATIVE in ratios else OURS
-            infer, bound = _interval(ratios[OURS]), _interval(ratios[BOUND])
-            same = f"{_interval(ratios[like])} {like.rpartition(' ')[2]}"
-            size = told["batch_size"] or "-"
-            print(f"{name:<16}{size:>6}  {told['choice']:<40}{best['way']:<18}{same:<30}{infer:<23}{bound}")
+            for way in ours_in(best["ratios"]):
+                like = ", like for like" if way == ours_in(best["ratios"])[0] else ""
+                print(f"  {_interval(best['ratios'][way])}  {way} by {best['way']}{like}")
 
 
 def _interval(values: list[float]) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from best_of import BOUND, NATIVE, OURS, STATIC, best_blocks, figures, interleaved, our_ways, show
+from best_of import BOUND, NATIVE, OURS, STATIC, best_blocks, figures, interleaved, our_ways, over_processes, show
 from hand_case import WRITTEN, Case, once, ways_of
 from hand_worker import difference, disagreement, first_cause
 
@@ -55,9 +55,30 @@ def test_like_is_compared_with_like(capsys: pytest.CaptureFixture[str]) -> None:
     tensors = figures("b on B", 8, {OURS: slow, BOUND: quick, NATIVE: quick, "eager": quick}, {})
     show({"one": arrays, "other": tensors})
 
-    one, other = capsys.readouterr().out.splitlines()[-2:]
-    assert "eager             0.500 [0.500, 0.500] infer" in one
-    assert "eager             1.000 [1.000, 1.000] native" in other
+    shown = capsys.readouterr().out
+    assert "0.500 [0.500, 0.500]  navcore, infer by eager, like for like" in shown
+    assert "1.000 [1.000, 1.000]  navcore, native by eager, like for like" in shown
+    assert 2 == shown.count("like for like")
+
+
+def test_over_several_processes_a_way_is_the_best_by_its_median() -> None:
+    times = [(1.0, 1.1), (3.0, 1.2), (1.4, 1.3)]  # the first is quickest once, and slowest twice
+    told = [
+        figures("a on A", size, {OURS: [2.0] * ROUNDS, "one": [one] * ROUNDS, "other": [other] * ROUNDS}, {})
+        for size, (one, other) in zip((8, 16, 8), times, strict=True)
+    ]
+    found = over_processes(told)
+
+    assert "16 / 8" == found["batch_size"]
+    assert "other" == found["best"]["varying"]["way"]
+    assert [0.6, 0.55, 0.65] == pytest.approx(found["best"]["varying"]["ratios"][OURS])
+
+
+def test_a_way_that_worked_in_one_process_only_is_not_the_best_of_all() -> None:
+    blocks = {OURS: [2.0] * ROUNDS, "one": [1.0] * ROUNDS}
+    told = [figures("a on A", 8, {**blocks, "rare": [0.5] * ROUNDS}, {}), figures("a on A", 8, blocks, {})]
+
+    assert "one" == over_processes(told)["best"]["varying"]["way"]
 
 
 @pytest.mark.parametrize("has_tensors", [True, False])
