@@ -1,8 +1,13 @@
 """What a runner on ONNX Runtime can be told, and what reaches the session."""
 
+import time
+
 import attrs
+import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from nav_onnx.runners import ONNX_CPU
 from nav_onnx.threads import default_threads
@@ -21,14 +26,59 @@ def test_without_settings_it_has_a_thread_per_core_that_it_may_use_and_one_opera
     assert options.enable_cpu_mem_arena
 
 
-def test_threads_sleep_between_calls_while_others_are_timed_and_stay_awake_in_a_session_of_the_users(affine):
-    def stops(runner):
-        return runner.session(affine).get_session_options().get_session_config_entry("session.force_spinning_stop")
+NO_ENTRY = "none"
 
+
+def _entry(options, key):
+    try:
+        return options.get_session_config_entry(key)
+    except RuntimeError:  # ONNX Runtime's way to say that there is none
+        return NO_ENTRY
+
+
+@pytest.mark.parametrize(
+    ("version", "timed"), [("1.25.1", ("1", NO_ENTRY)), ("1.26.0", ("0", "1000")), ("1.32.0", ("0", "1000"))]
+)
+def test_threads_stay_awake_for_short_while_others_are_timed_and_in_a_session_of_the_users_as_by_default(
+    affine, version, timed, monkeypatch
+):
+    monkeypatch.setattr(onnxruntime, "__version__", version)
     idle = attrs.evolve(ONNX_CPU, spinning=False)
 
-    assert ["1", "0"] == [stops(runner) for runner in (ONNX_CPU, ONNX_CPU.alone())]
+    def told(runner):
+        options = runner.session(affine).get_session_options()
+        return tuple(
+            _entry(options, key) for key in ("session.force_spinning_stop", "session.intra_op.spin_duration_us")
+        )
+
+    assert [timed, ("0", NO_ENTRY)] == [told(runner) for runner in (ONNX_CPU, ONNX_CPU.alone())]
+    assert ("1", NO_ENTRY) == told(idle)
     assert idle is idle.alone()
+
+
+def test_what_was_timed_leaves_the_cores_to_the_next(tmp_path):
+    side, rows = 256, np.ones((64, 256), np.float32)
+    weight = numpy_helper.from_array(np.ones((side, side), np.float32), "w")
+    shape = ["n", side]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "wide", [x], [y], [weight])
+    path = tmp_path / "wide.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+
+    def seconds_after(runner):
+        session = runner.session(path)
+        spent = []
+        for _ in range(5):
+            for _ in range(20):
+                session.run(None, {"x": rows})
+            before = time.process_time()
+            time.sleep(0.1)
+            spent.append(time.process_time() - before)
+        return min(spent)
+
+    two = attrs.evolve(ONNX_CPU, threads=2)
+
+    assert seconds_after(two) < seconds_after(two.alone()) / 2
 
 
 @pytest.mark.parametrize(("spinning", "entry"), [(True, "1"), (False, "0")])
