@@ -51,20 +51,16 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hand_case import WRITTEN, Case, Step, ways_of
-from hand_worker import Given, Worker, block_ms, made
+from hand_worker import BOUND, NATIVE, OURS, STRATEGY, WORKSPACE, Given, Worker, block_ms, made, our_steps
 from routes import zoo_of
 from zoo import SIZES
 
 import navcore as nav
-from navcore.contracts import Array, Tensors
+from navcore.contracts import Tensors
 from navcore.engine.shapes import resized
 from navcore.engine.statistics import ratio
-from navcore.errors import UsageError
 from navcore.session import Session
 
-OURS = "navcore, infer"
-BOUND = "navcore, bind"
-NATIVE = "navcore, native"
 STATIC = ", static"
 WANTED = 0.98
 BLOCK_S = 0.1
@@ -134,41 +130,52 @@ def one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         package = nav.optimize(
             loaded.module,
             loaded.samples,
-            workspace=folder / "workspace",
+            workspace=folder / WORKSPACE,
             target_device="cpu",
             optimization_profile=nav.OptimizationProfile(max_batch_size=asked.max_batch_size),
             quiet=True,
             **loaded.options,
         )
-        session = package.get_runner(strategy=nav.MaxThroughputStrategy())
+        session = package.get_runner(strategy=STRATEGY)
         size = session.choice.measurement.batch_size
         feeds = timed_inputs(package, size)
         given = write_given(package, feeds, folder)
         with contextlib.ExitStack() as stack:
             written, reasons = by_hand(name, asked, folder, stack)
-            case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder)
-            ways = ways_of(asked.framework)
-            for way in asked.together:
-                step, reason = made(ways, way, case, given.samples)
-                if reason:
-                    reasons[way] = reason
-                else:
-                    written[way] = here(step)
-            stack.enter_context(session)
-            blocks = interleaved({**our_ways(session, feeds, ways.placed), **written}, asked.rounds)
+            if asked.together:
+                case = Case(module=loaded.module, model=package.model, feeds=feeds, folder=folder)
+                ours = together(case, session, asked, given, reasons, stack)
+            else:
+                worker = Worker(asked.framework, None, True, name, asked.size, folder)
+                stack.callback(worker.close)
+                if worker.reason:
+                    raise RuntimeError(f"what was chosen for {name} cannot be timed: {worker.reason}")
+                ours = {step: worker.block(step) for step in worker.steps}
+            blocks = interleaved({**ours, **written}, asked.rounds)
         return figures(session.name, size, blocks, reasons)
     finally:
         shutil.rmtree(folder)
 
 
-def our_ways(session: Session, feeds: Tensors, placed: Callable[[Array], Any]) -> dict[str, Block]:
-    """Return the calls of an active session; `native` only where the runtime has tensors."""
-    ours = {OURS: here(lambda: session.infer(feeds)), BOUND: here(session.bind(feeds))}
-    tensors = {name: placed(array) for name, array in feeds.items()}
-    with contextlib.suppress(UsageError):
-        session.native(tensors)
-        ours[NATIVE] = here(lambda: session.native(tensors))
-    return ours
+def together(
+    case: Case,
+    session: Session,
+    asked: argparse.Namespace,
+    given: Given,
+    reasons: dict[str, str],
+    stack: contextlib.ExitStack,
+) -> dict[str, Block]:
+    """Return ours and the hand-written ways that run in this process; reasons of those that do not work are added."""
+    ways = ways_of(asked.framework)
+    steps: dict[str, Step] = {}
+    for way in asked.together:
+        step, reason = made(ways, way, case, given.samples)
+        if reason:
+            reasons[way] = reason
+        else:
+            steps[way] = step
+    stack.enter_context(session)
+    return {name: here(step) for name, step in {**our_steps(session, case.feeds, ways.placed), **steps}.items()}
 
 
 def timed_inputs(package: nav.Package, size: int | None) -> Tensors:
@@ -210,7 +217,7 @@ def by_hand(
             worker.close()
         else:
             stack.callback(worker.close)
-            working[label] = worker.block_ms
+            working[label] = worker.block(way)
     return working, reasons
 
 

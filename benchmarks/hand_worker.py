@@ -1,18 +1,20 @@
 """One hand-written way in a process of its own: made, compared with the module, then timed block by block.
 
 best_of.py starts it, so that a runtime that crashes costs one way, and that no runtime's idle threads are those of
-another. What it answers goes to the standard output that it was started with, one line of JSON for each request.
+another. What navcore chose runs in one as well: the process that searched for it holds gigabytes in pieces. What it
+answers goes to the standard output that it was started with, one line of JSON for each request.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,24 @@ import attrs
 from hand_case import Case, Prepare, Step, ways_of
 from routes import zoo_of
 
+import navcore as nav
 from navcore.contracts import Array, Model, Tensors
 from navcore.engine.compare import compare
+from navcore.errors import UsageError
+from navcore.session import Session
 
-__all__ = ["Given", "Worker", "block_ms", "made"]
+__all__ = ["BOUND", "NATIVE", "OURS", "STRATEGY", "WORKSPACE", "Given", "Worker", "block_ms", "made", "our_steps"]
 
 PAUSE_S = 0.03
+OURS = "navcore, infer"
+BOUND = "navcore, bind"
+NATIVE = "navcore, native"
+STRATEGY = nav.MaxThroughputStrategy()
+WORKSPACE = "workspace"
+"""Folder of the search, in that of the model."""
+
+_NAVCORE = "navcore"
+"""The way that is ours, in place of a hand-written one."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -55,21 +69,36 @@ def block_ms(step: Step, calls: int) -> float:
 
 
 class Worker:
-    """The process, as best_of.py holds it."""
+    """The process, as best_of.py holds it.
 
-    def __init__(self, framework: str, way: str, varying: bool, model: str, size: str, folder: Path) -> None:
-        command = [sys.executable, __file__, framework, way, str(int(varying)), model, size, str(folder)]
+    Args:
+        framework, model, size: What is run.
+        way: A hand-written one; None: what navcore chose.
+        varying: As in Case.
+        folder: Where the inputs are, and the workspace.
+
+    Attributes:
+        reason: Why the way does not count; empty where it does.
+        steps: Names of what it can be asked to time: one for a hand-written way.
+    """
+
+    def __init__(self, framework: str, way: str | None, varying: bool, model: str, size: str, folder: Path) -> None:
+        command = [sys.executable, __file__, framework, way or _NAVCORE, str(int(varying)), model, size, str(folder)]
         pipe = subprocess.PIPE
-        with Path(folder, f"{way}-{varying}.log").open("wb") as log:
+        with Path(folder, f"{way or _NAVCORE}-{varying}.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, bufsize=1)
-        self.reason = self._answer()
-        """Why the way does not count; empty where it does."""
+        told = self._answer()
+        self.reason, self.steps = told if isinstance(told, list) else (told, [])
 
-    def block_ms(self, calls: int) -> float:
-        """Return the time of one call in ms."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{calls}\n")
-        return float(self._answer())
+    def block(self, step: str) -> Callable[[int], float]:
+        """Return what times so many calls of a step and returns the time of one in ms."""
+
+        def ask(calls: int) -> float:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps([step, calls]) + "\n")
+            return float(self._answer())
+
+        return ask
 
     def close(self) -> None:
         """End the process."""
@@ -90,12 +119,32 @@ def main() -> None:
     ways = ways_of(framework)
     given: Given = pickle.loads(Path(folder, "given").read_bytes())
     loaded = zoo_of(framework).load(name, size)
-    model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
-    case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=Path(folder), varying=bool(int(varying)))
-    step, reason = made(ways, way, case, given.samples)
-    print(json.dumps(reason), file=answers)
-    while not reason and (line := sys.stdin.readline()):
-        print(json.dumps(block_ms(step, int(line))), file=answers)
+    steps: dict[str, Step] = {}
+    with contextlib.ExitStack() as stack:
+        if way == _NAVCORE:
+            package = nav.package.load_from_workspace(Path(folder, WORKSPACE))
+            package.load_source_model(loaded.module, loaded.samples[0])
+            session = stack.enter_context(package.get_runner(strategy=STRATEGY))
+            steps, reason = our_steps(session, given.feeds, ways.placed), ""
+        else:
+            model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
+            files = Path(folder)
+            case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=files, varying=bool(int(varying)))
+            steps[way], reason = made(ways, way, case, given.samples)
+        print(json.dumps([reason, list(steps)]), file=answers)
+        while not reason and (line := sys.stdin.readline()):
+            step, calls = json.loads(line)
+            print(json.dumps(block_ms(steps[step], calls)), file=answers)
+
+
+def our_steps(session: Session, feeds: Tensors, placed: Callable[[Array], Any]) -> dict[str, Step]:
+    """Return the calls of an active session; `native` only where the runtime has tensors."""
+    steps: dict[str, Step] = {OURS: lambda: session.infer(feeds), BOUND: session.bind(feeds)}
+    tensors = {name: placed(array) for name, array in feeds.items()}
+    with contextlib.suppress(UsageError):
+        session.native(tensors)
+        steps[NATIVE] = lambda: session.native(tensors)
+    return steps
 
 
 def made(ways: Any, way: str, case: Case, samples: Sequence[Tensors]) -> tuple[Step, str]:
