@@ -251,7 +251,8 @@ def figures(
     medians = {name: statistics.median(values) for name, values in blocks.items()}
     best = {}
     for kind, names in by_kind(blocks).items():
-        found = {name: ratio(best_blocks(blocks, names), blocks[name]) for name in ours_in(blocks)}
+        by_hand_ms = best_blocks(blocks, names)
+        found = {name: ratio(by_hand_ms, blocks[name]) for name in ours_in(blocks)}
         ratios = {name: [each.value, each.low, each.high] for name, each in found.items()}
         best[kind] = {"way": min(names, key=medians.__getitem__), "ratios": ratios}
     return {
@@ -324,8 +325,8 @@ def show(found: Mapping[str, Any]) -> None:
     for name, told in found.items():
         print(f"{name}, batch size {told['batch_size'] or 'as given'}, {told['choice']}")
         for best in told["best"].values():
-            for way in ours_in(best["ratios"]):
-                like = ", like for like" if way == ours_in(best["ratios"])[0] else ""
+            for place, way in enumerate(ours_in(best["ratios"])):
+                like = "" if place else ", like for like"
                 print(f"  {_interval(best['ratios'][way])}  {way} by {best['way']}{like}")
 
 

@@ -127,7 +127,7 @@ def main() -> None:
             session = stack.enter_context(package.get_runner(strategy=STRATEGY))
             steps, reason = our_steps(session, given.feeds, ways.placed), ""
         else:
-            model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]
+            model = Model(format=None, signature=given.signature, call=given.call)  # type: ignore[arg-type]  # no way asks
             files = Path(folder)
             case = Case(module=loaded.module, model=model, feeds=given.feeds, folder=files, varying=bool(int(varying)))
             steps[way], reason = made(ways, way, case, given.samples)

@@ -97,7 +97,7 @@ def test_tensors_are_timed_where_the_runtime_takes_them(has_tensors: bool) -> No
             return feeds
 
     feeds = {"x": np.float32(1.0)}
-    ours = our_steps(Told(), feeds, str)  # type: ignore[arg-type]
+    ours = our_steps(Told(), feeds, str)  # type: ignore[arg-type]  # all that it calls of a session
 
     assert {OURS: feeds, BOUND: feeds} | ({NATIVE: {"x": "1.0"}} if has_tensors else {}) == {
         name: step() for name, step in ours.items()

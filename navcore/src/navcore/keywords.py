@@ -49,5 +49,5 @@ def checked_options(cls: C) -> C:
                 raise UnknownNameError(f"field of {cls.__name__}", name, known, f"see help({cls.__name__})")
         construct(self, *values, **options)
 
-    cls.__init__ = checked  # type: ignore[misc]
+    cls.__init__ = checked  # type: ignore[misc]  # in the place of what attrs wrote
     return cls

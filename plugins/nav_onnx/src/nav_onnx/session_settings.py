@@ -77,12 +77,12 @@ class SessionSettings(Runner):
         options.execution_mode = getattr(onnxruntime.ExecutionMode, EXECUTIONS[self.execution])
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, OPTIMIZATIONS[self.optimization])
         options.enable_cpu_mem_arena = self.arena
+        briefly = self.spinning and not self.awake and _has_spin_duration()
         for pool in ("intra_op", "inter_op"):
             options.add_session_config_entry(f"session.{pool}.allow_spinning", str(int(self.spinning)))
-            if self.spinning and not self.awake and _has_spin_duration():
+            if briefly:
                 options.add_session_config_entry(f"session.{pool}.spin_duration_us", _BETWEEN_TIMED_CALLS_US)
-        stops = not self.awake and not (self.spinning and _has_spin_duration())
-        options.add_session_config_entry("session.force_spinning_stop", str(int(stops)))
+        options.add_session_config_entry("session.force_spinning_stop", str(int(not self.awake and not briefly)))
         return options
 
     def _inter_op_threads(self) -> int:

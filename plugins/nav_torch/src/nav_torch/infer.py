@@ -176,13 +176,12 @@ class _TensorInfer:
 
         for tensor in tensors:
             if not isinstance(tensor, torch.Tensor):
-                raise _misplaced(self.names, tensors, self.device)
+                _check_placed(self.names, tensors, self.device)
         try:
             with undisturbed(self._draws):
                 return self.run(tensors)
-        except Exception as error:  # looked at only now, since looking takes longer than many a model
-            if any(tensor.device.type != self.device.type for tensor in tensors):
-                raise _misplaced(self.names, tensors, self.device) from error
+        except Exception:  # torch says nothing of inputs; looked at only now, since that takes longer than many a model
+            _check_placed(self.names, tensors, self.device)
             raise
 
     def _writes(self, feeds: Tensors) -> bool:
@@ -197,21 +196,25 @@ class _TensorInfer:
         return handed_over(outputs)
 
 
-def _misplaced(names: Sequence[str], tensors: Sequence[Any], device: Any) -> UsageError:
-    """Return what is wrong with the first that is no tensor of torch, or on another device."""
+def _check_placed(names: Sequence[str], tensors: Sequence[Any], device: Any) -> None:
+    """Refuse what is no tensor of torch, or on another device.
+
+    Raises:
+        UsageError: One is.
+    """
     import torch
 
     for name, tensor in zip(names, tensors, strict=True):
         if not isinstance(tensor, torch.Tensor):
-            return UsageError(
+            raise UsageError(
                 f"input {name!r} was given a {type(tensor).__name__}, and the model runs on tensors of torch",
                 f"give torch.as_tensor({name}), or call infer() with arrays",
             )
         if tensor.device.type != device.type:
-            break
-    return UsageError(
-        f"input {name!r} is on {tensor.device}, and the model runs on {device}", f"give {name}.to({str(device)!r})"
-    )
+            raise UsageError(
+                f"input {name!r} is on {tensor.device}, and the model runs on {device}",
+                f"give {name}.to({str(device)!r})",
+            )
 
 
 def _read_tensor(array: Array, device: Any) -> Any:
