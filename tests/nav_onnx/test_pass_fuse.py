@@ -74,6 +74,27 @@ def test_a_graph_of_an_old_opset_is_raised_to_the_one_of_what_is_fused(tmp_path,
     np.testing.assert_allclose(run_file(path, [feeds])[0]["y"], run_file(out, [feeds])[0]["y"], atol=1e-5)
 
 
+@pytest.mark.parametrize("attributes", [{"approximate": "tanh"}, {"approximate": "none"}, {}], ids=str)
+def test_a_gelu_by_tanh_stays_one_where_its_bias_is_fused(attributes, tmp_path, out):
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "scale", "bias"], ["normal"]),
+        helper.make_node("MatMul", ["normal", "weight"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["sum"]),
+        helper.make_node("Gelu", ["sum"], ["y"], **attributes),
+    ]
+    rng = np.random.default_rng(0)
+    weights = {"scale": np.full(8, 2, np.float32), "bias": np.linspace(-1, 1, 8, dtype=np.float32)}
+    weights["weight"] = rng.normal(size=(8, 8)).astype(np.float32)
+    sides = [(name, TensorProto.FLOAT, ["N", 3, 8]) for name in "xy"]
+    path = write(tmp_path / "gelu.onnx", nodes, sides[:1], sides[1:], weights, opset=20)
+    feeds = {"x": rng.normal(size=(4, 3, 8)).astype(np.float32)}
+    OnnxFuse().write(model_of(path, [feeds]), out)
+
+    fused = "FastGelu" if attributes.get("approximate") == "tanh" else "BiasGelu"
+    assert ["LayerNormalization", "MatMul", fused] == [node.op_type for node in onnx.load(out).graph.node]
+    np.testing.assert_allclose(run_file(path, [feeds])[0]["y"], run_file(out, [feeds])[0]["y"], atol=1e-6)
+
+
 def test_where_nothing_can_be_fused_it_says_what_was_looked_for(tmp_path, out):
     model = model_of(convnet(tmp_path / "net.onnx"), images())
     message = r"no operator that takes the place of several in this graph; .* were looked for: bert, gpt2"

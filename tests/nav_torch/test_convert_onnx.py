@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -13,6 +14,8 @@ from torch import nn
 from nav_torch.convert_exportedprogram_onnx import ExportedProgramOnnxConverter
 from nav_torch.convert_torchscript_onnx import TorchScriptOnnxConverter
 from nav_torch.export_exportedprogram import ExportedProgramExporter
+from nav_torch.export_onnx import OnnxExporter
+from nav_torch.export_onnx_trace import OnnxTraceExporter
 from nav_torch.export_torchscript import TorchScriptExporter
 from nav_torch.jit_type import JitType
 from navcore.contracts import Model
@@ -29,6 +32,30 @@ def test_both_stand_in_for_the_exporter() -> None:
     assert ["", "torch.onnx.export(dynamo=False) is deprecated since PyTorch 2.9"] == [
         tool.deprecated for tool in (FROM_PROGRAM, FROM_SCRIPT)
     ]
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        (OnnxExporter(),),
+        (OnnxTraceExporter(),),
+        (ExportedProgramExporter(), FROM_PROGRAM),
+        (TorchScriptExporter(), FROM_SCRIPT),
+    ],
+    ids=lambda tools: "/".join(tool.name for tool in tools),
+)
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_a_gelu_is_one_operator(
+    tools: tuple[Any, ...], approximate: str, model_of: Callable[..., Model], tmp_path: Path
+) -> None:
+    net = nn.Sequential(nn.Linear(4, 8), nn.GELU(approximate=approximate), nn.Linear(8, 3)).eval()
+    source = made = model_of(net, [torch.rand(2, 4)])
+    for tool in tools:
+        made = written(tool, made, tmp_path / tool.name)
+    (gelu,) = (node for node in onnx.load(made.path).graph.node if "Gelu" in node.op_type)
+
+    assert [approximate.encode()] == [each.s for each in gelu.attribute]
+    check(made, source, {"input__0": 4 * torch.randn(3, 4)})
 
 
 def test_a_program_keeps_its_names_its_ranges_and_its_unused_inputs(
