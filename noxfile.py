@@ -294,8 +294,7 @@ def _install(session: nox.Session, *arguments: str, folders: Sequence[Path]) -> 
         for requirement in _requirements(folder)
         if not requirement.name.startswith("nav") and requirement.name not in NOT_INSTALLED
     ]
-    # Most modules of the frameworks are never imported: compiling them all took as long as some hundred tests.
-    session.install("--no-compile", *arguments, *_in_place(NAVCORE, *whole), *light)
+    session.install(*arguments, *_in_place(NAVCORE, *whole), *light)
     if others:
         session.install("--no-deps", *_in_place(*others))
         session.run("python", TENSORRT, success_codes=[0, 1])  # 1: it says why, and the tests skip
