@@ -36,7 +36,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             assert item.config.cache is not None
             folder = item.config.cache.mkdir("alone")
             everyone = [f"gw{number}" for number in range(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))]
-            with FileLock(folder / "gate", poll_interval=0.005):
+            with FileLock(folder / "gate").acquire(poll_interval=0.005):
                 for name in everyone if item.get_closest_marker("alone") else [me]:
-                    held.enter_context(FileLock(folder / name, poll_interval=0.005))
+                    held.enter_context(FileLock(folder / name).acquire(poll_interval=0.005))
         return (yield)
