@@ -27,6 +27,7 @@ DEMO_PLUGINS = [Path("plugins") / name for name in ("nav_torch", "nav_onnx", "na
 CONSTRAINTS = ("-c", "constraints.txt")
 PYTEST = ("pytest>=8.4", "hypothesis>=6.130")
 ARCH = ("import-linter>=2.5",)
+PARALLEL = ("pytest-xdist>=3.6",)
 # What some tests use that needs newer versions of what others need: without it they are skipped.
 NEEDS_NEWER = ("flax", "jax2onnx")
 # Their wheels fetch libraries that package indexes do not have, or own the files of another requirement; tests of who
@@ -64,10 +65,11 @@ def arch(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, with all plugins installed."""
+    """Run every test, with all plugins installed; two files of tests at a time."""
     groups = (requirement for folder in PLUGINS for requirement in _test_group(folder))
-    _install(session, *CONSTRAINTS, *PYTEST, *ARCH, *groups, folders=PLUGINS)
-    _pytest(session, "tests")
+    _install(session, *CONSTRAINTS, *PYTEST, *PARALLEL, *ARCH, *groups, folders=PLUGINS)
+    # In the order of the folders: by default the files with the most tests come first, which are the quick ones.
+    _pytest(session, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "tests")
 
 
 @nox.session

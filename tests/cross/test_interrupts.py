@@ -20,7 +20,10 @@ import pytest
 from navcore.domain import PackageStatus, Status
 from navcore.store.workspace import read_status
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers need POSIX process groups")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform == "win32", reason="workers need POSIX process groups"),
+]
 
 SCRIPT = Path(__file__).with_name("long_run.py")
 MOMENTS = int(os.environ.get("NAVCORE_KILL_MOMENTS", "4"))

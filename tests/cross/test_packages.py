@@ -153,15 +153,6 @@ def test_the_source_comes_back_and_another_one_does_not(saved: Path, net: Any) -
     np.testing.assert_allclose(outputs["output__0"], expected(net, torch.ones(2, 8)), atol=1e-6)
 
 
-def test_a_source_with_named_inputs_comes_back(encoder: Any, encoder_package: nav.Package, tmp_path: Path) -> None:
-    file = nav.package.save(encoder_package, tmp_path / "encoder.nav")
-    package = nav.package.load(file)
-    package.load_source_model(encoder)
-
-    assert encoder is package.model.object
-    assert encoder_package.model.call == package.model.call
-
-
 def test_an_onnx_file_with_external_data_is_whole_in_its_package(saved: Path, net: Any, tmp_path: Path) -> None:
     registry = nav.load_plugins([nav_onnx_plugin], installed=False)
     loaded = nav.package.load(saved, tmp_path / "unpacked", registry=registry)

@@ -112,6 +112,15 @@ def test_the_best_runtime_is_at_least_as_fast_as_the_source(encoder_package: nav
     assert best.trial.throughput >= top * (1 - tie)
 
 
+def test_a_source_with_named_inputs_comes_back(encoder: Any, encoder_package: nav.Package, tmp_path: Path) -> None:
+    file = nav.package.save(encoder_package, tmp_path / "encoder.nav")
+    package = nav.package.load(file)
+    package.load_source_model(encoder)
+
+    assert encoder is package.model.object
+    assert encoder_package.model.call == package.model.call
+
+
 def test_the_onnx_that_was_made_is_a_source_of_its_own(encoder_package: nav.Package, workspace: Path) -> None:
     path = encoder_package.get_model_path("onnx")
     package = nav.onnx.optimize(path, workspace=workspace, optimization_profile=QUICK, quiet=True)

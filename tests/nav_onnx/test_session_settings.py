@@ -56,6 +56,7 @@ def test_threads_stay_awake_for_short_while_others_are_timed_and_in_a_session_of
     assert idle is idle.alone()
 
 
+@pytest.mark.alone
 def test_what_was_timed_leaves_the_cores_to_the_next(tmp_path):
     side, rows = 256, np.ones((64, 256), np.float32)
     weight = numpy_helper.from_array(np.ones((side, side), np.float32), "w")

@@ -133,6 +133,7 @@ def test_a_candidate_comes_back_after_its_neighbour_took_the_worker_down(toy: Mo
         fleet.close()
 
 
+@pytest.mark.alone
 def test_a_further_step_without_work_costs_little() -> None:
     worker = Worker("toy")
     worker.start()

@@ -22,7 +22,10 @@ from navcore.engine import loads, threads
 from navcore.store.workspace import read_status
 from navcore.testing.toys import TOY_JSON, TOY_LIVE, TOY_TOOLS, ToyModel, ToyPlugin, ToyRunner, toy_samples
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers need POSIX process groups")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform == "win32", reason="workers need POSIX process groups"),
+]
 
 PROFILE = nav.OptimizationProfile(max_batch_size=2, window_size=2, max_trials=3, concurrency=(1, 2))
 

@@ -18,6 +18,8 @@ from navcore import cpus
 from navcore.engine import machine
 from navcore.engine.machine import MachineWatch, cpu_limit
 
+pytestmark = pytest.mark.alone
+
 SPIN = "while True: pass"
 
 

@@ -192,12 +192,12 @@ def test_samples_that_do_not_fit_on_the_disk_cost_the_run_nothing_else(
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr}")
     try:
-        package = optimized(disk, machine(*PLAIN), samples=[np.ones((100_000, 3), np.float32)])
+        package = optimized(disk, machine(*PLAIN), samples=[np.ones((12_000, 3), np.float32)])
         with pytest.raises(WorkspaceError, match="the run could not write its samples"):
             nav.package.save(package, tmp_path / "m.nav")
         bare = nav.package.save(package, tmp_path / "m.nav", save_data=False)

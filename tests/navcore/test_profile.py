@@ -26,6 +26,7 @@ def profiled(func: Any, *pairs: Any, **options: Any) -> nav.ProfilingResults:
     return nav.profile(func, list(pairs), **({"report": None, "quiet": True, "stability_percentage": 1000.0} | options))
 
 
+@pytest.mark.alone
 def test_a_function_that_takes_5_ms_is_found_to_take_them() -> None:
     start = time.perf_counter()
     (runtime,) = profiled(spin, (1, ())).runtimes

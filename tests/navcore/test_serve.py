@@ -12,6 +12,8 @@ import pytest
 from navcore.contracts import Tensors
 from navcore.engine.serve import call_together
 
+pytestmark = pytest.mark.alone
+
 FEEDS: Tensors = {"x": np.zeros(1)}
 
 

@@ -18,6 +18,8 @@ from navcore.report.summary import choices
 from navcore.report.trial_facts import trial_facts
 from navcore.testing.toys import TOY_JSON, TOY_NPZ, TOY_TOOLS, ToyModel, ToyPlugin, ToyRunner, toy_samples
 
+pytestmark = pytest.mark.alone
+
 PROFILE = nav.OptimizationProfile(max_batch_size=2, window_size=2, max_trials=4)
 
 OPENED: list[int | None] = []

@@ -197,6 +197,7 @@ def cpu_use(work: Callable[[], None], toy: Model) -> float:
     return found
 
 
+@pytest.mark.alone
 def test_a_candidate_that_spins_uses_a_cpu_and_one_that_sleeps_uses_none(toy: Model) -> None:
     busy, idle = cpu_use(spin, toy), cpu_use(lambda: time.sleep(0.02), toy)
 
@@ -204,6 +205,7 @@ def test_a_candidate_that_spins_uses_a_cpu_and_one_that_sleeps_uses_none(toy: Mo
     assert 0.0 <= idle < 0.2
 
 
+@pytest.mark.alone
 def test_only_timed_blocks_count_as_cpu_time(toy: Model) -> None:
     candidate = LocalCandidate.open(Worked(work=lambda: time.sleep(0.005)), toy, DeviceKind.CPU)
     for _ in range(10):
