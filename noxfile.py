@@ -27,7 +27,7 @@ DEMO_PLUGINS = [Path("plugins") / name for name in ("nav_torch", "nav_onnx", "na
 CONSTRAINTS = ("-c", "constraints.txt")
 PYTEST = ("pytest>=8.4", "hypothesis>=6.130")
 ARCH = ("import-linter>=2.5",)
-PARALLEL = ("pytest-xdist>=3.6",)
+PARALLEL = ("pytest-xdist>=3.8",)
 # What some tests use that needs newer versions of what others need: without it they are skipped.
 NEEDS_NEWER = ("flax", "jax2onnx")
 # Their wheels fetch libraries that package indexes do not have, or own the files of another requirement; tests of who
